@@ -16,10 +16,12 @@ import (
 func (c config) newAccess(app awscdk.App, s secrets) awscdk.Stack {
 	env := c.environment
 	stack := c.newStack(app, env.Named(manifest.AccessStack), "Who may do what in environment "+env.Name)
+	bound := policy.Boundary(env, c.open, c.closed)
+	requireFits("the boundary "+env.Boundary(), bound, managedPolicy, "clusters and protected environments")
 	boundary := awsiam.NewCfnManagedPolicy(stack, jsii.String("Boundary"), &awsiam.CfnManagedPolicyProps{
 		ManagedPolicyName: jsii.String(env.Boundary()),
 		Description:       jsii.String("What nobody who is bound by it can do"),
-		PolicyDocument:    decodePolicy(policy.Boundary(env, c.open, c.closed)),
+		PolicyDocument:    decodePolicy(bound),
 	})
 	if env.Infra.Access == nil {
 		return stack
@@ -58,7 +60,7 @@ func (c config) newGitHub(stack awscdk.Stack, oidc manifest.OIDC) {
 		env.Named(manifest.GitHubRole),
 		"Releases services of "+env.Name+" from "+oidc.Repository,
 		policy.GitHubTrust(env, oidc),
-		policy.GitHub(env),
+		policy.GitHub(env, c.closed),
 	)
 	if c.provider {
 		provider := awsiam.NewCfnOIDCProvider(

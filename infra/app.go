@@ -16,11 +16,11 @@ import (
 // config holds the input of the synthesis.
 type config struct {
 	environment  *manifest.Environment
-	open, closed []string // environments
-	provider     bool     // deploy GitHub's OIDC provider: an account has one
-	schedules    bool     // turn rotation on
-	lambdas      string   // folder with NAME/bootstrap and NAME/rotary.yaml
-	out          string   // folder for the assembly
+	open, closed []*manifest.Environment
+	provider     bool   // deploy GitHub's OIDC provider: an account has one
+	schedules    bool   // turn rotation on
+	lambdas      string // folder with NAME/bootstrap and NAME/rotary.yaml
+	out          string // folder for the assembly
 }
 
 // lambdaFolder returns the folder that a Lambda was built in.

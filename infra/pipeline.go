@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -176,7 +177,7 @@ func (p pipeline) newRotators() {
 		if network {
 			id, roleName = "RotateNetwork", manifest.NetworkRole
 		}
-		p.newFunction(id, name, roleName, policy.Rotate(env, p.key, network), func(f *awslambda.CfnFunctionProps) {
+		function := p.newFunction(id, name, roleName, policy.Rotate(env, p.key, network), func(f *awslambda.CfnFunctionProps) {
 			f.Timeout = jsii.Number(rotateSeconds)
 			if network {
 				f.VpcConfig = &awslambda.CfnFunction_VpcConfigProperty{
@@ -184,6 +185,17 @@ func (p pipeline) newRotators() {
 					SecurityGroupIds: jsii.Strings(env.Infra.Network.SecurityGroups...),
 				}
 			}
+		})
+		p.newEntrances(id, function)
+	}
+}
+
+// newEntrances adds the aliases of a rotate Lambda. Each is its newest code and no published version, so that a deploy
+// replaces the code behind the function and both of them at once, a broken one too, and none is left behind.
+func (p pipeline) newEntrances(id string, function awslambda.CfnFunction) {
+	for _, alias := range []string{manifest.AdvanceAlias, manifest.RollbackAlias} {
+		awslambda.NewCfnAlias(p.stack, jsii.String(id+strings.ToUpper(alias[:1])+alias[1:]), &awslambda.CfnAliasProps{
+			FunctionName: function.Ref(), FunctionVersion: jsii.String("$LATEST"), Name: jsii.String(alias),
 		})
 	}
 }

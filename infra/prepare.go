@@ -26,21 +26,27 @@ func prepare(getenv func(string) string) (config, error) {
 		environment: t.Environment, schedules: t.Schedules, lambdas: cmp.Or(getenv("ROTARY_LAMBDAS"), "build/lambda"),
 		out: cmp.Or(getenv("CDK_OUTDIR"), "infra/cdk.out"),
 	}
-	c.open, c.closed = splitEnvironments(t.File)
+	if c.open, c.closed, err = splitEnvironments(t.File); err != nil {
+		return config{}, err
+	}
 	c.provider = deploysProvider(t.File, c.environment)
 	return c, checkLambdas(c, t.Text)
 }
 
 // splitEnvironments returns the environments that people may look into, and the protected ones.
-func splitEnvironments(file *manifest.File) (open, closed []string) {
+func splitEnvironments(file *manifest.File) (open, closed []*manifest.Environment, err error) {
 	for _, name := range file.Names() {
-		if file.Environments[name].Protected {
-			closed = append(closed, name)
-		} else {
-			open = append(open, name)
+		env, err := file.Environment(name)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case env.Protected:
+			closed = append(closed, env)
+		default:
+			open = append(open, env)
 		}
 	}
-	return open, closed
+	return open, closed, nil
 }
 
 // deploysProvider reports whether this environment is the first that lets GitHub into its account, which has no

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 func queueRules() []rule {
@@ -136,6 +138,16 @@ func pipelineRules() []rule {
 				return is(r, 1.0, "ReservedConcurrentExecutions")
 			},
 			breaks: []change{{of: "rotary-dev-propagate", path: []any{"ReservedConcurrentExecutions"}}, {of: "rotary-dev-propagate", path: []any{"ReservedConcurrentExecutions"}, to: 2.0}},
+		},
+		{
+			says: "an entrance of the rotate Lambda is one that it knows, and its newest code", kind: "AWS::Lambda::Alias",
+			holds: func(r resource) error {
+				if name := r.property("Name"); name != manifest.AdvanceAlias && name != manifest.RollbackAlias {
+					return fmt.Errorf("it is called %v", name)
+				}
+				return errors.Join(is(r, "$LATEST", "FunctionVersion"), is(r, nil, "RoutingConfig"), is(r, nil, "ProvisionedConcurrencyConfig"))
+			},
+			breaks: []change{{path: []any{"FunctionVersion"}, to: "1"}, {path: []any{"Name"}, to: "live"}, {path: []any{"RoutingConfig"}, to: map[string]any{}}, {path: []any{"ProvisionedConcurrencyConfig"}, to: map[string]any{}}},
 		},
 		{
 			says: "a Lambda is inside the VPC where its sources need the network, and nowhere else", kind: "AWS::Lambda::Function",

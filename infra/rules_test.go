@@ -145,7 +145,7 @@ var tags = map[string]string{
 	"AWS::Events::Rule": "Tags", "AWS::IAM::OIDCProvider": "Tags", "AWS::IAM::Role": "Tags", "AWS::KMS::Key": "Tags", "AWS::Lambda::EventSourceMapping": "Tags", "AWS::Lambda::Function": "Tags",
 	"AWS::Logs::LogGroup": "Tags", "AWS::SNS::Topic": "Tags", "AWS::SQS::Queue": "Tags", "AWS::SecretsManager::Secret": "Tags",
 
-	"AWS::IAM::ManagedPolicy": "", "AWS::KMS::Alias": "", "AWS::Lambda::Permission": "", "AWS::SNS::Subscription": "", "AWS::SNS::TopicPolicy": "", "AWS::SQS::QueuePolicy": "",
+	"AWS::IAM::ManagedPolicy": "", "AWS::KMS::Alias": "", "AWS::Lambda::Alias": "", "AWS::Lambda::Permission": "", "AWS::SNS::Subscription": "", "AWS::SNS::TopicPolicy": "", "AWS::SQS::QueuePolicy": "",
 	"AWS::Scheduler::Schedule": "", "AWS::SecretsManager::ResourcePolicy": "", "AWS::SecretsManager::RotationSchedule": "",
 }
 

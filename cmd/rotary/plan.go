@@ -16,7 +16,7 @@ type planCmd struct {
 func (planCmd) Help() string {
 	return `Asks the deployed propagate Lambda for a dry run, so that you need no right to read a value; where no pipeline is deployed, it looks from here with your own credentials. Names and ids only; nothing is changed. Exit code 0 even where there is something to do: rotary status tells that apart.
 
-A step is mark (a label goes on a source or bucket), write (a bucket gets new content), confirm (what an emergency has made is tested, and set again where its target refuses it), roll (a consumer is brought onto it), drop (a label comes off) or advance (an owed credential is retired). What waits says why: docs and alarms use the same words. Notices say whom a rotation would refuse, alarms what a person has to look at.
+A step is mark (a label goes on a source or bucket), write (a bucket gets new content), confirm (what an emergency has made is tested, and set again where its target refuses it), roll (a consumer is brought onto it), drop (a label comes off) or advance (an owed credential is retired). What waits says why: docs and alarms use the same words. Notices say whom a rotation would refuse, alarms what a person has to look at. With the manifest of a change that is not deployed yet it also says what that takes away although it is still needed.
 
 Example:
   rotary plan dev --json | jq '.steps[].do'`
@@ -55,8 +55,19 @@ func (a *app) printPlan(r plan.Report) error {
 		fmt.Fprintln(a.out, "mode propagate: nothing is retired")
 	case manifest.Retire:
 	}
+	a.printDepartures(r)
 	a.printNotices(r)
 	return nil
+}
+
+// printDepartures prints what the manifest does not have any more and what is deployed still needs.
+func (a *app) printDepartures(r plan.Report) {
+	if len(r.Departures) > 0 {
+		fmt.Fprintln(a.out, "deploying this manifest is refused")
+	}
+	for _, d := range r.Departures {
+		fmt.Fprintf(a.out, "  %s; or deploy --forget %s\n", d, d.Name)
+	}
 }
 
 // printUnbuilt prints what the manifest asks for and this version does not do.

@@ -57,6 +57,7 @@ type commands struct {
 	Apply    applyCmd    `cmd:"" group:"Operating" help:"Ask for a pass and follow it until every consumer has followed."`
 	Rollback rollbackCmd `cmd:"" group:"Operating" help:"Go back to a credential that still lives."`
 	Rehearse rehearseCmd `cmd:"" group:"Operating" help:"Rotate every source on the stand-in, with faults, and show what happens to whom."`
+	Forget   forgetCmd   `cmd:"" group:"Operating" help:"Let the buckets forget a consumer or source that left the manifest."`
 	Retain   retainCmd   `cmd:"" group:"Operating" help:"Keep an old credential from being retired."`
 	Retire   retireCmd   `cmd:"" group:"Operating" help:"Say that you have revoked an owed credential at its vendor."`
 

@@ -95,6 +95,7 @@ func (s *session) newOperator() operate.Operator {
 func (s *session) lookNow() (plan.Report, error) {
 	report, err := pipeline.New(s.env, lambda.NewFromConfig(s.cfg)).Look(s.ctx)
 	report.Unbuilt = s.env.ListUnbuilt() // of this manifest, whatever the deployed one says
+	report.Departures = plan.CompareManifest(s.env, report)
 	switch {
 	case errors.Is(err, pipeline.ErrNotDeployed):
 		return s.newPass(nil, true).Run(s.ctx)
@@ -167,5 +168,5 @@ func (d direct) openJob(name string) (rotate.Job, error) {
 		return rotate.Job{}, fmt.Errorf("source %s is none of environment %s", name, d.env.Name)
 	}
 	rotator, err := rotators.Opener(rotators.Reach{Environment: d.env, Store: d.store, AWS: d.cfg})(source)
-	return rotate.Job{Store: d.store, Source: source, Rotator: rotator}, err
+	return rotate.Job{Store: d.store, Source: source, Rotator: rotator, Environment: d.env}, err
 }

@@ -27,6 +27,7 @@ type deployment struct {
 	sources     []manifest.Source // those that the stack schedules rotates
 	folder      string            // to synthesize into
 	diff        bool              // only show what would change
+	forget      []string          // what may leave the manifest although it is still needed
 	replace     bool              // the reference services may be put back to what the template has
 
 	cdk    func(args ...string) error // runs CDK's command line

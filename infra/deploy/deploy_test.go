@@ -77,6 +77,8 @@ type cloud struct {
 	values             []string
 	undeployed         bool // there are no secrets yet
 	services           string
+	report             string                       // of the propagate function; "" where there is none, "fails" where it does
+	tags               map[string]map[string]string // by the secret's name
 	asked              *[]string
 }
 
@@ -85,7 +87,7 @@ func (a cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
 	switch {
 	case strings.Contains(string(body), "Action=GetCallerIdentity"):
-		fmt.Fprintf(w, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Account>%s</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`, a.account)
+		fmt.Fprintf(w, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws:iam::111111111111:user/somebody</Arn><Account>%s</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`, a.account)
 	case strings.Contains(string(body), "Action=DescribeStacks") && a.bootstrap == "":
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprint(w, `<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id CDKToolkit does not exist</Message></Error></ErrorResponse>`)
@@ -96,6 +98,13 @@ func (a cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id rotary-dev-services does not exist</Message></Error></ErrorResponse>`)
 	case strings.Contains(string(body), "Action=GetTemplate"):
 		fmt.Fprintf(w, `<GetTemplateResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><GetTemplateResult><TemplateBody>%s</TemplateBody></GetTemplateResult></GetTemplateResponse>`, html.EscapeString(a.services))
+	case strings.HasSuffix(r.URL.Path, "/functions/rotary-dev-propagate/invocations"):
+		a.invoke(w)
+	case target == "secretsmanager.TagResource", target == "secretsmanager.UntagResource":
+		*a.asked = append(*a.asked, strings.TrimPrefix(target, "secretsmanager.")+" "+string(body))
+		fmt.Fprint(w, `{}`)
+	case target == "secretsmanager.DescribeSecret" && a.tagsOf(string(body)) != "":
+		fmt.Fprintf(w, `{"ARN": "arn:x", "Name": "x", "LastChangedDate": 1, "VersionIdsToStages": {"1": ["HELD-1"]}, "Tags": %s}`, a.tagsOf(string(body)))
 	case target == "secretsmanager.DescribeSecret" && a.undeployed:
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprint(w, `{"__type": "ResourceNotFoundException"}`)

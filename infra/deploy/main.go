@@ -1,6 +1,7 @@
 // Command deploy synthesizes and deploys one environment with CDK's command line, and turns rotation on as soon as
 // every source to rotate has a value. It can be run again at any point, and goes on where it was. With --diff it shows
-// what it would change. It runs at the top of the repository.
+// what it would change. It deploys no manifest without something that is still needed, unless that is named with
+// --forget. It runs at the top of the repository.
 package main
 
 import (
@@ -19,6 +20,9 @@ import (
 
 func main() {
 	diff := flag.Bool("diff", false, "show what deploying would change, and deploy nothing")
+	var forget names
+	flag.Var(&forget, "forget", "deploy although this consumer, source or bucket, which is still needed, left the manifest; "+
+		"whoever still has a credential there is refused once that is retired; may be repeated")
 	flag.Parse()
 	t, err := target.Read(os.Getenv)
 	if err != nil {
@@ -27,7 +31,7 @@ func main() {
 	}
 	ctx := context.Background()
 	d := deployment{
-		environment: t.Environment, manifest: nameManifest(t.Path), sources: target.Scheduled(t.Environment), folder: "infra/cdk.out", diff: *diff,
+		environment: t.Environment, manifest: nameManifest(t.Path), sources: target.Scheduled(t.Environment), folder: "infra/cdk.out", diff: *diff, forget: forget,
 		replace: os.Getenv("SERVICES") == replaceServices, stdout: os.Stdout,
 	}
 	d.cdk = func(args ...string) error {
@@ -58,5 +62,11 @@ func start(ctx context.Context, d deployment) error {
 	if err != nil {
 		return err
 	}
-	return d.run(ctx, cloudformation.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg))
+	if err := d.checkDepartures(ctx, cfg); err != nil {
+		return err
+	}
+	if err := d.run(ctx, cloudformation.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg)); err != nil {
+		return err
+	}
+	return d.forgetNamed(ctx, cfg)
 }

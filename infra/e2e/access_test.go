@@ -121,6 +121,13 @@ func (c *cloud) secretsNeed(q request, a asker) ([]access, error) {
 		return append(c.keyNeed(a, arn, "kms:Decrypt"), self), nil
 	case "secretsmanager:PutSecretValue":
 		return append(c.keyNeed(a, arn, "kms:Decrypt", "kms:GenerateDataKey"), self), nil
+	case "secretsmanager:TagResource", "secretsmanager:UntagResource":
+		keys := q.given.TagKeys
+		for _, tag := range q.given.Tags {
+			keys = append(keys, tag["Key"])
+		}
+		self.context["aws:TagKeys"] = keys
+		return []access{self}, nil
 	case "secretsmanager:RotateSecret": // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
 		return []access{self, a.one("lambda:InvokeFunction", c.rotatedBy(arn))}, nil
 	}
@@ -231,7 +238,11 @@ func (c *cloud) lambdaNeeds(q request, a asker) ([]access, error) {
 	if action == "" || c.functions[name] == nil {
 		return nil, fmt.Errorf("function %s", q.given.Name)
 	}
-	return []access{a.one(action, c.functions[name].arn)}, nil
+	arn := c.functions[name].arn
+	if q.given.Qualifier != "" {
+		arn += ":" + q.given.Qualifier
+	}
+	return []access{a.one(action, arn)}, nil
 }
 
 func (c *cloud) queueNeeds(q request, a asker) ([]access, error) {

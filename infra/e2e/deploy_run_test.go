@@ -64,6 +64,21 @@ func (c *cloud) function(_ context.Context, _ string, properties any) (attribute
 	return attributes{"": f.Name, "Arn": f.arn}, nil
 }
 
+// alias adds an alias to a function: of its newest code, as the stand-in has no versions.
+func (c *cloud) alias(_ context.Context, _ string, properties any) (attributes, error) {
+	var p struct{ FunctionName, FunctionVersion, Name string }
+	if err := into(properties, &p); err != nil {
+		return nil, err
+	}
+	f := c.functions[p.FunctionName]
+	if f == nil || p.FunctionVersion != "$LATEST" {
+		return nil, fmt.Errorf("alias %s of %s is %s", p.Name, p.FunctionName, p.FunctionVersion)
+	}
+	f.Aliases = append(f.Aliases, p.Name)
+	c.Region(c.account, c.region).Lambda.Register(f.Function)
+	return attributes{"": f.arn + ":" + p.Name}, nil
+}
+
 // feed connects a queue. Only the kind of answer that the stand-in understands is known here. As AWS does, it refuses a
 // queue that hides messages for less time than the function may take
 // (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).

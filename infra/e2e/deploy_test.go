@@ -61,7 +61,7 @@ func (c *cloud) kinds() []kind {
 		{"AWS::SQS::Queue:dead", c.queue}, {"AWS::SQS::Queue", c.queue}, {"AWS::SQS::QueuePolicy", c.queuePolicy},
 		{"AWS::IAM::ManagedPolicy", c.managedPolicy}, {"AWS::IAM::OIDCProvider", c.provider}, {"AWS::IAM::Role", c.role},
 		{"AWS::Logs::LogGroup", named("LogGroupName", "")}, {"AWS::Logs::MetricFilter", named("FilterName", "")},
-		{"AWS::Lambda::Function", c.function}, {"AWS::Lambda::EventSourceMapping", c.feed}, {"AWS::Lambda::Permission", c.permission},
+		{"AWS::Lambda::Function", c.function}, {"AWS::Lambda::Alias", c.alias}, {"AWS::Lambda::EventSourceMapping", c.feed}, {"AWS::Lambda::Permission", c.permission},
 		{"AWS::Events::Rule", c.rule}, {"AWS::Scheduler::Schedule", c.schedule},
 		{"AWS::SecretsManager::RotationSchedule", c.rotationSchedule},
 		{"AWS::ECS::Cluster", c.cluster}, {"AWS::ECS::TaskDefinition", c.taskDefinition}, {"AWS::ECS::Service", c.service},

@@ -76,6 +76,7 @@ func set(kind, text string, value any, path ...string) mutation {
 const (
 	ruleOf, queueOf, functionOf = "AWS::Events::Rule", "AWS::SQS::Queue", "AWS::Lambda::Function"
 	sweepOf, permissionOf       = "AWS::Scheduler::Schedule", "AWS::Lambda::Permission"
+	aliasOf                     = "AWS::Lambda::Alias"
 	rotationOf, secretOf        = "AWS::SecretsManager::RotationSchedule", "AWS::SecretsManager::Secret"
 	feedOf, serviceOf           = "AWS::Lambda::EventSourceMapping", "AWS::ECS::Service"
 	definitionOf                = "AWS::ECS::TaskDefinition"
@@ -112,6 +113,8 @@ func TestAWrongTemplateIsSeenInTheStory(t *testing.T) {
 		"the reconciler runs the rotator":                {swap, "request refused"},
 		"Secrets Manager may not call a rotator":         {without(permissionOf, "handshake"), "cannot invoke the specified Lambda function"},
 		"it may for another secret only":                 {text(permissionOf, "handshake", "handshakes"), "cannot invoke the specified Lambda function"},
+		"nothing can be retired":                         {without(aliasOf, `{"Ref":"Rotate"},"FunctionVersion":"$LATEST","Name":"advance"`), "or an older rotary"},
+		"an entrance is an old version":                  {set(aliasOf, `{"Ref":"Rotate"},"FunctionVersion":"$LATEST","Name":"advance"`, "1", "FunctionVersion"), "alias advance of"},
 		"another service may call a rotator":             {set(permissionOf, "handshake", "events.amazonaws.com", "Principal"), "a permission"},
 		"a source does not rotate":                       {without(rotationOf, "worker-b"), "No Lambda rotation function"},
 		"a source rotates at once":                       {set(rotationOf, "handshake", true, "RotateImmediatelyOnUpdate"), "source/dev/handshake has 2 versions after the deploy"},
@@ -124,8 +127,8 @@ func TestAWrongTemplateIsSeenInTheStory(t *testing.T) {
 		"a service starts before it can":                 {set(serviceOf, `"ServiceName":"worker-a"`, 2, "DesiredCount"), "tasks before anybody has scaled it up"},
 		"a service has no execution role":                {set(definitionOf, `"worker-a-dev"`, nil, "ExecutionRoleArn"), "worker-a"},
 		"a resource is of a kind that nobody knows": {func(_ *testing.T, a *assembly) {
-			a.stacks["pipeline"].Resources["X"] = &resource{Type: "AWS::Lambda::Alias"}
-		}, "what a AWS::Lambda::Alias is on the stand-in is not known"},
+			a.stacks["pipeline"].Resources["X"] = &resource{Type: "AWS::Lambda::Version"}
+		}, "what a AWS::Lambda::Version is on the stand-in is not known"},
 		"a function of CloudFormation is not known": {set(sweepOf, "", map[string]any{"Fn::Select": []any{0, []any{"a"}}}, "Name"), "Fn::Select"},
 	} {
 		t.Run(name, func(t *testing.T) {

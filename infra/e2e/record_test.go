@@ -48,7 +48,9 @@ type given struct {
 	QueueURL string `json:"QueueUrl"`
 	QueueName,
 	UserName, AccessKeyID string
-	Name string // of what a path names
+	Name,
+	Qualifier string // of what a path names
+	TagKeys []string
 }
 
 // recorder passes requests on to the stand-in and remembers what they asked for.
@@ -132,6 +134,7 @@ func read(in *http.Request, body []byte) (request, error) {
 	if parts[0] == "2015-03-31" && len(parts) > 2 {
 		name, err := url.PathUnescape(parts[2])
 		q.operation, q.given.Name = "lambda:"+map[string]string{"GET": "GetFunction", "POST": "Invoke"}[in.Method], name
+		q.given.Qualifier = in.URL.Query().Get("Qualifier")
 		return q, err
 	}
 	if parts[0] == "schedules" {

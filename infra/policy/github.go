@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -35,37 +36,51 @@ func GitHubTrust(env *manifest.Environment, oidc manifest.OIDC) Document {
 	})
 }
 
-// GitHub returns the policy of a deploy workflow: it may release images of the environment's services and look at their
-// rollout. It reads no secret: its jobs use Actions secrets, which rotary puts there.
-func GitHub(env *manifest.Environment) Document {
+// GitHub returns the policy of a deploy workflow: it may release images of the services that the manifest says it
+// releases, and look at their rollout. It reads no secret: its jobs use Actions secrets, which rotary puts there. Nothing
+// binds a task definition to the service that it is for, so that a workflow can read the bucket of each consumer whose
+// roles it may pass, and of no other. Where a protected environment is in the account of one that is not, the workflow may
+// not describe task definitions, which no name narrows: it keeps its own in its repository.
+func GitHub(env *manifest.Environment, closed []*manifest.Environment) Document {
 	n := names{env}
+	releases, pass := env.Infra.Access.GitHub.ReleasesConsumer, n.letTasksRun
+	if len(env.Infra.Access.GitHub.Releases) > 0 {
+		pass = n.letNamedTasksRun
+	}
 	var services []string
 	for _, c := range env.Consumers {
-		if c.ECS != nil {
+		if c.ECS != nil && releases(c) {
 			services = append(services, n.ServiceARN(c.ECS))
 		}
 	}
-	if len(services) == 0 {
+	if !slices.ContainsFunc(env.Consumers, releases) {
 		return newDocument()
 	}
+	shared := !env.Protected && slices.ContainsFunc(closed, func(other *manifest.Environment) bool {
+		return other.Account == env.Account
+	})
 	return newDocument(append([]Statement{
-		{
-			Sid:      "Release",
-			Effect:   allow,
-			Action:   []string{"ecs:DescribeServices", "ecs:UpdateService"},
-			Resource: services,
-		},
-		{
-			Sid:      "TaskDefinitions",
-			Effect:   allow,
-			Action:   []string{"ecs:DescribeTaskDefinition"},
-			Resource: []string{"*"},
-		},
+		omitWithoutResource(
+			Statement{
+				Sid:      "Release",
+				Effect:   allow,
+				Action:   []string{"ecs:DescribeServices", "ecs:UpdateService"},
+				Resource: services,
+			},
+		),
+		omitWithoutResource(
+			Statement{
+				Sid:      "TaskDefinitions",
+				Effect:   allow,
+				Action:   []string{"ecs:DescribeTaskDefinition"},
+				Resource: everythingIf(!shared),
+			},
+		),
 		{
 			Sid:      "Register",
 			Effect:   allow,
 			Action:   []string{"ecs:RegisterTaskDefinition"},
 			Resource: []string{n.ARN("ecs", "task-definition/*")},
 		},
-	}, n.letTasksRun(hasTasks)...)...)
+	}, pass(releases)...)...)
 }

@@ -8,37 +8,38 @@ import (
 )
 
 // Propagate returns the policy of the propagate Lambda: it may read every secret of its environment, write its buckets,
-// move its own labels, roll its consumers, and invoke the rotate Lambdas. It writes no value of a source.
+// move its own labels, remember in tags who reads a secret, roll its consumers, and invoke the rotate Lambdas. It writes
+// no value of a source.
 func Propagate(env *manifest.Environment, key string) Document {
 	n := names{env}
 	statements := []Statement{
 		omitWithoutResource(
-			Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: n.sourceARNs(anySource)},
+			Statement{
+				Sid:      "ReadSources",
+				Effect:   allow,
+				Action:   slices.Concat(reading, tagging),
+				Resource: n.sourceARNs(mayWrite),
+			},
+		),
+		omitWithoutResource(
+			Statement{Sid: "ReadManagedSources", Effect: allow, Action: reading, Resource: n.sourceARNs(isManaged)},
 		),
 		omitWithoutResource(
 			Statement{
-				Sid:       "MoveLabelsOfSources",
-				Effect:    allow,
-				Action:    []string{"secretsmanager:UpdateSecretVersionStage"},
-				Resource:  n.sourceARNs(mayWrite),
-				Condition: stageCondition(history.Live+"*", history.Seen, history.Deadline+"*"),
+				Sid:      "MoveLabelsOfSources",
+				Effect:   allow,
+				Action:   []string{"secretsmanager:UpdateSecretVersionStage"},
+				Resource: n.sourceARNs(mayWrite),
+				Condition: stageCondition(
+					history.Live+"*", history.Past+"*", history.Seen, history.Deadline+"*", history.Taken+"*", history.Ask+"*", history.Failed+"*"),
 			},
 		),
 		omitWithoutResource(
 			Statement{
 				Sid:      "WriteBuckets",
 				Effect:   allow,
-				Action:   append(slices.Clone(reading), "secretsmanager:PutSecretValue"),
+				Action:   slices.Concat(reading, writes, tagging),
 				Resource: n.bucketARNs(),
-			},
-		),
-		omitWithoutResource(
-			Statement{
-				Sid:       "MoveLabelsOfBuckets",
-				Effect:    allow,
-				Action:    []string{"secretsmanager:UpdateSecretVersionStage"},
-				Resource:  n.bucketARNs(),
-				Condition: stageCondition(history.AWSCurrent, history.Held+"*"),
 			},
 		),
 		// BatchGetSecretValue takes no resource: each secret that it reads is checked as GetSecretValue.
@@ -50,7 +51,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 		},
 		// For every secret that is encrypted with it: they are the environment's.
 		{Sid: "UseTheKey", Effect: allow, Action: encrypting, Resource: []string{key}},
-		{Sid: "AskRotators", Effect: allow, Action: []string{"lambda:InvokeFunction"}, Resource: n.rotateARNs()},
+		{Sid: "AskRotators", Effect: allow, Action: []string{"lambda:InvokeFunction"}, Resource: n.rotateARNs(":" + manifest.AdvanceAlias)},
 		{
 			Sid:    "TakeEvents",
 			Effect: allow,
@@ -77,7 +78,41 @@ func Propagate(env *manifest.Environment, key string) Document {
 		},
 		logStatement(n, n.PropagateFunction()),
 	}
-	return newDocument(append(statements, rollECS(n)...)...)
+	return newDocument(slices.Concat(statements, n.onlyItsLabelsAndTags(), rollECS(n))...)
+}
+
+// onlyItsLabelsAndTags narrows what Propagate may do with the secrets of its environment: move the labels that are
+// rotary's, and write the tags that remember readers. Denials say so, because the lists of secrets are long and fit a
+// role's policy once. A label of sources means nothing on a bucket.
+func (n names) onlyItsLabelsAndTags() []Statement {
+	labels := []string{history.AWSCurrent, history.Held + "*", history.Past + "*", history.Gone + "*"}
+	for _, label := range []string{history.Live, history.Deadline, history.Taken, history.Ask} {
+		labels = append(labels, label+"*")
+	}
+	everything := []string{n.ARN("secretsmanager", "secret:*")}
+	return []Statement{
+		{
+			Sid:       "OnlyItsLabels",
+			Effect:    deny,
+			Action:    []string{"secretsmanager:UpdateSecretVersionStage"},
+			Resource:  everything,
+			Condition: Condition{"StringNotLike": {"secretsmanager:VersionStage": append(labels, history.Seen)}},
+		},
+		{
+			Sid:       "OnlyItsTags",
+			Effect:    deny,
+			Action:    tagging,
+			Resource:  everything,
+			Condition: Condition{"ForAnyValue:StringNotLike": {"aws:TagKeys": {OwnTags}}},
+		},
+		{
+			Sid:       "NoTagsUnnamed",
+			Effect:    deny,
+			Action:    tagging,
+			Resource:  everything,
+			Condition: Condition{"Null": {"aws:TagKeys": {"true"}}},
+		},
+	}
 }
 
 // rollECS returns what the ECS drivers need. It looks at whole clusters, because a service that no manifest names is of
@@ -247,14 +282,14 @@ func (n names) clusterResources(clusters []string, kinds ...string) []string {
 // sortDistinct returns the same, sorted, each once.
 func sortDistinct(all []string) []string { return slices.Compact(slices.Sorted(slices.Values(all))) }
 
-// Rotate returns the policy of a rotate Lambda: it may read its sources and those of their administrators, put the
-// pending version, and move the labels of a rotation, of a retirement and of a rollback. network: the one inside the
-// VPC.
+// Rotate returns the policy of a rotate Lambda: it may read every source of the environment, because another one may
+// hold the login that it is about to change, put the pending version of its own, and move the labels of a rotation, of a
+// retirement and of a rollback. network: the one inside the VPC.
 func Rotate(env *manifest.Environment, key string, network bool) Document {
 	n := names{env}
 	function := n.rotateFunction(network)
 	own := n.sourceARNs(func(s manifest.Source) bool { return mayWrite(s) && n.RotateFunction(s) == function })
-	read := n.sourceARNs(func(s manifest.Source) bool { return n.readsSource(function, s) })
+	read := n.sourceARNs(anySource)
 	statements := []Statement{
 		omitWithoutResource(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: read}),
 		omitWithoutResource(
@@ -272,10 +307,12 @@ func Rotate(env *manifest.Environment, key string, network bool) Document {
 				Action:   []string{"secretsmanager:UpdateSecretVersionStage"},
 				Resource: own,
 				Condition: stageCondition(
-					history.AWSCurrent, history.AWSPending, history.Live+"*", history.Making+"*", history.Rollback),
+					history.AWSCurrent, history.AWSPending, history.Live+"*", history.Past+"*", history.Taken+"*",
+					history.Making+"*", history.Declared+"*", history.Rollback),
 			},
 		),
-		throughSecretsManager(key, encrypting, read),
+		throughSecretsManager(key, decrypting, read),
+		encryptThroughSecretsManager(key, own),
 		omitWithoutResource(
 			Statement{
 				Sid:    "RotateAccessKeys",
@@ -326,30 +363,13 @@ func (n names) rotateFunction(network bool) string {
 	return n.RotateFunction(manifest.Source{Network: network})
 }
 
-func (n names) rotateARNs() []string {
+// rotateARNs returns the ARNs of the rotate Lambdas, with an alias after a colon, or without.
+func (n names) rotateARNs(qualifier string) []string {
 	var arns []string
 	for _, f := range n.rotateFunctions() {
-		arns = append(arns, n.ARN("lambda", "function:"+f))
+		arns = append(arns, n.ARN("lambda", "function:"+f+qualifier))
 	}
 	return arns
-}
-
-// readsSource reports whether a rotate Lambda reads a source: because it rotates it, or because it makes the users of
-// another source with it.
-func (n names) readsSource(function string, s manifest.Source) bool {
-	return mayWrite(s) && n.RotateFunction(s) == function ||
-		slices.ContainsFunc(
-			n.administeredSources(s),
-			func(other manifest.Source) bool { return n.RotateFunction(other) == function },
-		)
-}
-
-// administeredSources returns the sources whose users are made with what s holds.
-func (n names) administeredSources(s manifest.Source) []manifest.Source {
-	return slices.DeleteFunc(
-		slices.Clone(n.Sources),
-		func(other manifest.Source) bool { return other.Rotate.Admin() != s.Name },
-	)
 }
 
 // accessKeyUsers returns the IAM users whose access keys a rotate Lambda replaces.
@@ -413,6 +433,15 @@ func throughSecretsManager(key string, actions, secrets []string) Statement {
 			},
 		},
 	)
+}
+
+// encryptThroughSecretsManager lets Secrets Manager encrypt new values of these secrets with the environment's key.
+func encryptThroughSecretsManager(key string, secrets []string) Statement {
+	s := throughSecretsManager(key, []string{"kms:GenerateDataKey"}, secrets)
+	if s.Effect != "" {
+		s.Sid = "EncryptWithTheKey"
+	}
+	return s
 }
 
 func resourceIfAny(key string, secrets []string) []string {

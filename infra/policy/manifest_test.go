@@ -9,13 +9,13 @@ import (
 )
 
 // environments reads a manifest: every environment of it, those that people may look into, and the protected ones.
-func environments(t *testing.T, path string) (all map[string]*manifest.Environment, open, closed []string) {
+func environments(t *testing.T, path string) (all map[string]*manifest.Environment, open, closed []*manifest.Environment) {
 	t.Helper()
 	return environmentsAs(t, path, strings.NewReplacer())
 }
 
 // environmentsAs reads a manifest after it was rewritten.
-func environmentsAs(t *testing.T, path string, as *strings.Replacer) (all map[string]*manifest.Environment, open, closed []string) {
+func environmentsAs(t *testing.T, path string, as *strings.Replacer) (all map[string]*manifest.Environment, open, closed []*manifest.Environment) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -31,9 +31,9 @@ func environmentsAs(t *testing.T, path string, as *strings.Replacer) (all map[st
 			t.Fatal(err)
 		}
 		if all[name].Protected {
-			closed = append(closed, name)
+			closed = append(closed, all[name])
 		} else {
-			open = append(open, name)
+			open = append(open, all[name])
 		}
 	}
 	return all, open, closed

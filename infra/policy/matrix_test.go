@@ -51,7 +51,7 @@ func TestEveryCaseIsDecidedAlikeInOtherPartitions(t *testing.T) {
 
 // TestEveryCaseIsDecidedAlikeWithHyphens decides the cases for environments of one account whose names share a word.
 func TestEveryCaseIsDecidedAlikeWithHyphens(t *testing.T) {
-	as := strings.NewReplacer("\n  dev:", "\n  eu-dev:", "\n  staging:", "\n  eu-staging:", "[dev, staging]", "[eu-dev, eu-staging]")
+	as := strings.NewReplacer("\n  dev:", "\n  eu-dev:", "\n  staging:", "\n  eu-staging:", "[dev, staging]", "[eu-dev, eu-staging]", "[staging]", "[eu-staging]")
 	w := newWorldAs(t, "testdata/rotary.yaml", region, as)
 	names := regexp.MustCompile(`\b(dev|staging)\b`)
 	w.decide(t, w.start(t), readCasesAs(t, "testdata", func(text string) string { return names.ReplaceAllString(text, "eu-$1") }))
@@ -95,9 +95,9 @@ func TestPeopleReadTheirOwnWhereAProtectedNameStandsInTheirs(t *testing.T) {
 	}
 	w := world{region: region, documents: map[string]policy.Document{}}
 	for closed, want := range map[string]string{"production": iam.Allowed, "e-production": iam.Allowed, "pre-production": iam.ExplicitlyDenied} {
-		w.documents["developer"] = policy.Developer(&env, keyOf(&env), []string{"pre-production"}, []string{closed})
+		w.documents["developer"] = policy.Developer(&env, keyOf(&env), namedHere("pre-production"), namedHere(closed))
 		if closed == env.Name { // as it would be if it were protected itself
-			w.documents["developer"] = policy.Developer(&env, keyOf(&env), []string{"dev"}, []string{closed})
+			w.documents["developer"] = policy.Developer(&env, keyOf(&env), namedHere("dev"), namedHere(closed))
 		}
 		decided := w.start(t).Decide(iam.Ask{
 			Principal: session(account, env.Named(manifest.DeveloperRole)), Action: "secretsmanager:GetSecretValue", Identity: []string{"developer"},
@@ -125,6 +125,26 @@ func TestWhoReadsWithoutARoleIsADeveloper(t *testing.T) {
 			t.Errorf("%s: developers read it: %v", name, got)
 		}
 	}
+}
+
+// TestWhatShowsEverythingInTheAccountIsOpenWhereNothingProtectedIsThere: what no name and no tag narrows is denied for the
+// sake of a protected environment of the same account; one of another account is none of its concern.
+func TestWhatShowsEverythingInTheAccountIsOpenWhereNothingProtectedIsThere(t *testing.T) {
+	w := newWorldAs(t, "testdata/rotary.yaml", region, strings.NewReplacer("production:\n    account: \""+account, "production:\n    account: \"222222222222"))
+	cases, err := parseCases("alone", strings.NewReader(`
+dev/developer,dev/github allow ecs:DescribeTaskDefinition *
+bound/dev allow lambda:ListFunctions *
+bound/dev allow batch:DescribeJobDefinitions *
+bound/dev allow ecs:DescribeClusters ecs:cluster/customers
+bound/dev allow ecs:ListServices * cluster=ecs:cluster/customers
+dev/developer deny lambda:UpdateFunctionCode lambda:function:payments
+dev/developer deny ecr:PutImage ecr:repository/api
+dev/developer deny ecs:DescribeServices ecs:service/main-production/api-production
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.decide(t, w.start(t), cases)
 }
 
 // anyARN is how an ARN of any partition begins.

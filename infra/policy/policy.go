@@ -104,6 +104,9 @@ func anySource(manifest.Source) bool { return true }
 // mayWrite reports whether rotary moves the labels of a source: AWS lets nobody write those it rotates itself.
 func mayWrite(s manifest.Source) bool { return s.Rotate.Kind() != manifest.Managed }
 
+// isManaged reports whether AWS rotates a source itself.
+func isManaged(s manifest.Source) bool { return !mayWrite(s) }
+
 // rotateFunctions returns the rotate Lambdas that the environment's sources need, sorted.
 func (n names) rotateFunctions() []string {
 	var all []string

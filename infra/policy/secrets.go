@@ -13,8 +13,8 @@ func Deployer(env *manifest.Environment) string {
 	return names{env}.roleARN("cdk-hnb659fds-cfn-exec-role-" + env.Account + "-" + env.Region)
 }
 
-// What a secret's policy refuses, in three parts: to read a value, to write one or to decide which one is read, and to
-// change the secret or who may use it.
+// What a secret's policy refuses, in four parts: to read a value, to write one or to decide which one is read, to tag the
+// secret, and to change the secret or who may use it.
 var (
 	reads     = []string{"secretsmanager:GetSecretValue"}
 	writes    = []string{"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"}
@@ -22,10 +22,43 @@ var (
 		"secretsmanager:CancelRotateSecret", "secretsmanager:DeleteResourcePolicy", "secretsmanager:DeleteSecret",
 		"secretsmanager:PutResourcePolicy", "secretsmanager:RemoveRegionsFromReplication",
 		"secretsmanager:ReplicateSecretToRegions", "secretsmanager:RestoreSecret", "secretsmanager:RotateSecret",
-		"secretsmanager:StopReplicationToReplica", "secretsmanager:TagResource", "secretsmanager:UntagResource",
-		"secretsmanager:UpdateSecret",
+		"secretsmanager:StopReplicationToReplica", "secretsmanager:UpdateSecret",
 	}
+	tagging = []string{"secretsmanager:TagResource", "secretsmanager:UntagResource"}
 )
+
+// OwnTags is the pattern of the keys of the tags with which rotary remembers who reads a secret.
+const OwnTags = "rotary:*"
+
+// guardSecret returns the policy of a secret of rotary's: everybody but those named here is refused. The tags that
+// remember its readers are the reconciler's and the platform role's: not even a deploy takes one off.
+func (n names) guardSecret(readers, writers []string) Document {
+	propagate, platform := n.roleARN(n.Named(manifest.PropagateRole)), n.roleARN(n.Named(manifest.PlatformRole))
+	remember := onlyFor("Remember", tagging, propagate, platform)
+	remember.Condition["ForAnyValue:StringLike"] = map[string][]string{"aws:TagKeys": {OwnTags}}
+	return newDocument(
+		onlyFor("Read", reads, readers...),
+		onlyFor("Write", writes, writers...),
+		onlyFor("Govern", governing, platform, Deployer(n.Environment)),
+		onlyFor("Tag", tagging, propagate, platform, Deployer(n.Environment)),
+		remember,
+	)
+}
+
+// rememberReaders lets somebody write and take off the tags that remember the readers of the environment's secrets, and
+// no others: Environment, above all, decides what people may read. A request that names no tag is not let through.
+func (n names) rememberReaders() Statement {
+	return omitWithoutResource(Statement{
+		Sid:      "RememberReaders",
+		Effect:   allow,
+		Action:   tagging,
+		Resource: append(n.sourceARNs(mayWrite), n.bucketARNs()...),
+		Condition: Condition{
+			"ForAllValues:StringLike": {"aws:TagKeys": {OwnTags}},
+			"Null":                    {"aws:TagKeys": {"false"}},
+		},
+	})
+}
 
 // Source is the resource policy of a source: everybody but those named here is refused, whatever their own policies
 // say. Which of an environment's roles uses which source is said here, and only here. A secret that AWS rotates was there
@@ -33,29 +66,25 @@ var (
 func Source(env *manifest.Environment, s manifest.Source) Document {
 	n := names{env}
 	propagate, platform := n.roleARN(env.Named(manifest.PropagateRole)), n.roleARN(env.Named(manifest.PlatformRole))
-	owners := []string{platform, Deployer(env)}
 	writers := []string{propagate, platform, n.roleARN(env.Named(n.rotateRole(s)))}
-	readers := slices.Clone(writers)
-	for _, other := range n.administeredSources(s) {
-		readers = append(readers, n.roleARN(env.Named(n.rotateRole(other))))
-	}
-	readers = append(readers, n.sourceReaderRoles(s)...)
-	return newDocument(
-		onlyFor("Read", reads, readers...),
-		onlyFor("Write", writes, writers...),
-		onlyFor("Govern", governing, owners...),
-	)
+	readers := append(slices.Clone(writers), n.rotateRoles()...)
+	return n.guardSecret(append(readers, n.sourceReaderRoles(s)...), writers)
 }
 
 // Bucket is the resource policy of a bucket: read by the consumers that run on it, written by the reconciler.
 func Bucket(env *manifest.Environment, b manifest.Bucket) Document {
 	n := names{env}
 	propagate := n.roleARN(env.Named(manifest.PropagateRole))
-	return newDocument(
-		onlyFor("Read", reads, append(n.readerRoles(b), propagate)...),
-		onlyFor("Write", writes, propagate),
-		onlyFor("Govern", governing, n.roleARN(env.Named(manifest.PlatformRole)), Deployer(env)),
-	)
+	return n.guardSecret(append(n.readerRoles(b), propagate), []string{propagate})
+}
+
+// rotateRoles returns the roles of the rotate Lambdas that the environment's sources need.
+func (n names) rotateRoles() []string {
+	var roles []string
+	for _, s := range n.Sources {
+		roles = append(roles, n.roleARN(n.Named(n.rotateRole(s))))
+	}
+	return sortDistinct(roles)
 }
 
 // readerRoles returns the roles that read a bucket: of its ECS services, those that its readers name, and developers'

@@ -99,11 +99,19 @@ func large(t *testing.T) world {
 		}
 	}
 	w := world{documents: map[string]policy.Document{}, guards: map[string]string{}}
-	w.addPeople(env, open, []string{"production", "production2", "live", "customers", "sandbox4"})
+	w.addPeople(env, open, namedHere("production", "production2", "live", "customers", "sandbox4"))
 	w.addLambdas(env)
 	w.addServices(env)
 	w.addResources(env)
 	return w
+}
+
+// namedHere are environments of the account with these names.
+func namedHere(names ...string) (all []*manifest.Environment) {
+	for _, name := range names {
+		all = append(all, &manifest.Environment{Name: name, Account: account, Region: region})
+	}
+	return all
 }
 
 var sidShape = regexp.MustCompile(`^[A-Za-z0-9]+$`)
@@ -285,12 +293,12 @@ func TestTheSameManifestGivesTheSamePolicies(t *testing.T) {
 
 // Without something to protect, to release or to read, a policy has no statement about it: IAM refuses an empty list.
 func TestAPolicyHasNoStatementAboutNothing(t *testing.T) {
-	env := &manifest.Environment{Name: "dev", Account: account, Region: region, Sources: []manifest.Source{{Name: "a", Secret: "source/dev/a", Rotate: manifest.Rotate{}}}}
+	env := &manifest.Environment{Name: "dev", Account: account, Region: region, Infra: manifest.Infra{Access: &manifest.Access{GitHub: &manifest.OIDC{}}}, Sources: []manifest.Source{{Name: "a", Secret: "source/dev/a", Rotate: manifest.Rotate{}}}}
 	key := keyOf(env)
 	for name, d := range map[string]policy.Document{
-		"boundary": policy.Boundary(env, []string{"dev"}, nil), "developer": policy.Developer(env, key, []string{"dev"}, nil), "propagate": policy.Propagate(env, key),
+		"boundary": policy.Boundary(env, namedHere("dev"), nil), "developer": policy.Developer(env, key, namedHere("dev"), nil), "propagate": policy.Propagate(env, key),
 		"rotate": policy.Rotate(env, key, false), "rotate-network": policy.Rotate(env, key, true), "platform": policy.Platform(env, key), "sandbox": policy.Sandbox(env, "one", key),
-		"github": policy.GitHub(env), "key": policy.Key(env), "source": policy.Source(env, env.Sources[0]), "bucket": policy.Bucket(env, manifest.Bucket{Name: "b", Secret: "b-dev"}),
+		"github": policy.GitHub(env, nil), "key": policy.Key(env), "source": policy.Source(env, env.Sources[0]), "bucket": policy.Bucket(env, manifest.Bucket{Name: "b", Secret: "b-dev"}),
 	} {
 		for _, s := range d.Statement {
 			if len(s.Action) == 0 || len(s.Resource) == 0 && !strings.HasPrefix(s.Action[0], "sts:") {

@@ -20,29 +20,13 @@ func isRolled(c manifest.Consumer) bool { return hasTasks(c) && (c.ECS == nil ||
 // match. A role that the manifest gives by ARN stands there itself. What the pattern matches beside them is denied: the
 // derived names of consumers that do not use them.
 func (n names) letTasksRun(which func(manifest.Consumer) bool) []Statement {
-	var used, derived []string
-	for _, c := range n.Consumers {
-		if hasTasks(c) {
-			derived = append(derived, n.listDerivedRoles(c)...)
-		}
-		if which(c) {
-			used = append(used, n.listTaskRoles(c)...)
-		}
-	}
+	used, derived := n.listRolesOf(which)
 	passed := subtractNames(used, derived)
 	if len(passed) < len(used) {
 		passed = append(passed, n.roleARN(n.ExecutionRole("*")), n.roleARN(n.TaskRole("*")))
 	}
 	return []Statement{
-		omitWithoutResource(
-			Statement{
-				Sid:       "LetTasksRun",
-				Effect:    allow,
-				Action:    []string{"iam:PassRole"},
-				Resource:  sortDistinct(passed),
-				Condition: passCondition("ecs-tasks.amazonaws.com"),
-			},
-		),
+		n.passToTasks(passed),
 		omitWithoutResource(
 			Statement{
 				Sid:      "NotUnusedRoles",
@@ -54,7 +38,39 @@ func (n names) letTasksRun(which func(manifest.Consumer) bool) []Statement {
 	}
 }
 
-// subtract returns those of all that are not among others.
+// letNamedTasksRun is letTasksRun for a few consumers: their roles stand there by name, so that it passes no role of a
+// consumer that has left the manifest.
+func (n names) letNamedTasksRun(which func(manifest.Consumer) bool) []Statement {
+	used, _ := n.listRolesOf(which)
+	return []Statement{n.passToTasks(used)}
+}
+
+func (n names) passToTasks(roles []string) Statement {
+	return omitWithoutResource(
+		Statement{
+			Sid:       "LetTasksRun",
+			Effect:    allow,
+			Action:    []string{"iam:PassRole"},
+			Resource:  sortDistinct(roles),
+			Condition: passCondition("ecs-tasks.amazonaws.com"),
+		},
+	)
+}
+
+// listRolesOf returns the roles of these consumers' tasks, and the derived names of every consumer's.
+func (n names) listRolesOf(which func(manifest.Consumer) bool) (used, derived []string) {
+	for _, c := range n.Consumers {
+		if hasTasks(c) {
+			derived = append(derived, n.listDerivedRoles(c)...)
+		}
+		if which(c) {
+			used = append(used, n.listTaskRoles(c)...)
+		}
+	}
+	return used, derived
+}
+
+// subtractNames returns those of all that are not among others.
 func subtractNames(all, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(one string) bool { return slices.Contains(others, one) })
 }

@@ -68,7 +68,7 @@ func (w world) trust(env *manifest.Environment, role string, d policy.Document) 
 	w.guard(env, "trust:"+strings.TrimPrefix(role, "rotary-"+env.Name+"-"), env.IAMARN("role/"+role), d)
 }
 
-func (w world) addPeople(env *manifest.Environment, open, closed []string) {
+func (w world) addPeople(env *manifest.Environment, open, closed []*manifest.Environment) {
 	key := keyOf(env)
 	w.keep(env, "boundary", policy.Boundary(env, open, closed))
 	if env.Infra.Access == nil {
@@ -76,7 +76,7 @@ func (w world) addPeople(env *manifest.Environment, open, closed []string) {
 	}
 	w.keep(env, "platform", policy.Platform(env, key))
 	w.trust(env, env.Named(manifest.PlatformRole), policy.Trusted(env.Infra.Access.Platform...))
-	w.keep(env, "github", policy.GitHub(env))
+	w.keep(env, "github", policy.GitHub(env, closed))
 	w.trust(env, env.Named(manifest.GitHubRole), policy.GitHubTrust(env, *env.Infra.Access.GitHub))
 	if env.Protected {
 		return

@@ -15,6 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/bus"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -255,10 +256,11 @@ func TestTheLambdasRefuseWhatIsAboutAnotherEnvironment(t *testing.T) {
 			`{"Step":"createSecret","SecretId":"source/dev/session","ClientRequestToken":"0123456789012345678901234567890123"}`,
 			`{"Step":"createSecret","SecretId":"arn:aws:secretsmanager:us-east-1:111111111111:secret:source/dev/session-AbCdEf","ClientRequestToken":"0123456789012345678901234567890123"}`,
 			`{"Step":"finishSecret","SecretId":"api-secrets-production","ClientRequestToken":"0123456789012345678901234567890123"}`,
-			`{"advance":{"source":"nobody","version":"v","current":"c"}}`,
 			`{"advance":{"source":"session","version":"` + s.Values["vendor"]["VENDOR_KEY"] + `","current":"c"},"Step":"createSecret"}`,
 			`{}`,
 		},
+		s.Env.RotateFunction(s.declaredSource("session")) + ":" + manifest.AdvanceAlias:  {`{"advance":{"source":"nobody","version":"v","current":"c"}}`},
+		s.Env.RotateFunction(s.declaredSource("session")) + ":" + manifest.RollbackAlias: {`{"rollback":{"source":"nobody","version":"v","from":"c"}}`},
 	} {
 		for _, payload := range payloads {
 			result, err := s.ownRegion().Lambda.Invoke(t.Context(), function, []byte(payload))

@@ -11,6 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/event"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -41,7 +42,7 @@ func TestStory01RightKeyWrongPlaceThenDelete(t *testing.T) {
 	}
 	version, _ := s.currentVersion("vendor")
 	advance := fmt.Sprintf(`{"advance":{"source":"vendor","version":%q,"current":%q}}`, version, version)
-	if _, err := s.ownRegion().Lambda.Invoke(t.Context(), s.Env.RotateFunction(s.declaredSource("vendor")), []byte(advance)); err != nil {
+	if _, err := s.ownRegion().Lambda.Invoke(t.Context(), s.Env.RotateFunction(s.declaredSource("vendor"))+":"+manifest.AdvanceAlias, []byte(advance)); err != nil {
 		t.Fatal(err)
 	}
 	if v, _ := s.readHistory(s.declaredSource("vendor").Secret).Version(version); !v.Alive() {

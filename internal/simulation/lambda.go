@@ -108,7 +108,7 @@ func (w *World) openJob(source string) (rotate.Job, error) {
 	if !has {
 		return rotate.Job{}, fmt.Errorf("there is no source %s", source)
 	}
-	j := rotate.Job{Store: store.New(w.region().SecretsManager.Direct(w.Tap, rotateLambda)), Source: s, Pause: w.pauseRotate}
+	j := rotate.Job{Store: store.New(w.region().SecretsManager.Direct(w.Tap, rotateLambda)), Source: s, Environment: w.Env, Pause: w.pauseRotate}
 	if db := w.databases[source]; db != nil {
 		j.Rotator = users{db}
 		return j, nil

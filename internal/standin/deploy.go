@@ -109,6 +109,7 @@ func (w *World) deployFunctions(d Deployment) error {
 			f.Concurrency = 1
 		} else {
 			f.Callers = []string{"secretsmanager.amazonaws.com"}
+			f.Aliases = []string{manifest.AdvanceAlias, manifest.RollbackAlias}
 		}
 		host.Register(f)
 	}

@@ -35,6 +35,7 @@ type Config struct {
 	OnRefusal func(Refusal)      // is told, once each, when somebody's credential is refused; may be nil
 	KeySecret func() string      // makes the secrets of access keys; nil: crypto/rand
 	Lists     sim.Lists          // in which order and in what pages lists are answered
+	KeepDates bool               // a changed tag of a secret leaves its LastChangedDate as it was
 	OnDead    func(iam.Key)      // is told when an access key that worked is about to stop working; may be nil
 	Lag       time.Duration      // for how long a deregistered task definition can still be deployed
 	Pace      ecs.Pace           // of ECS's tasks
@@ -139,7 +140,7 @@ func (w *World) newRegion(account, region string) *Region {
 		},
 	})
 	r.SecretsManager = secretsmanager.New(secretsmanager.Config{
-		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit, Invoke: r.invokeRotation,
+		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, TagsKeepDate: w.cfg.KeepDates, Emit: r.Bus.Emit, Invoke: r.invokeRotation,
 		MayInvoke: func(function, secret string) bool {
 			return r.Lambda.Allows(function, "secretsmanager.amazonaws.com", secret)
 		},

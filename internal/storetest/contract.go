@@ -15,7 +15,7 @@ import (
 
 // StoreFacts returns the promises of pkg/store's comments, over any Secrets Manager.
 func StoreFacts() []Fact {
-	return []Fact{
+	return append(storeTagFacts(), []Fact{
 		{"Look lists the versions with a label, their labels, and the last change", "store.Store.Look", 0, func(p *probe) {
 			p.createSecret("one", "two", "three")
 			p.mustMove("RETAIN", "one", "")
@@ -213,7 +213,7 @@ func StoreFacts() []Fact {
 				p.noteMismatch("it is before a change that it answers with")
 			}
 		}},
-	}
+	}...)
 }
 
 func (p *probe) newStore() *store.Store { return store.New(p.Client) }

@@ -29,6 +29,10 @@ type Client interface {
 		...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
 	RotateSecret(context.Context, *secretsmanager.RotateSecretInput,
 		...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
+	TagResource(context.Context, *secretsmanager.TagResourceInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.TagResourceOutput, error)
+	UntagResource(context.Context, *secretsmanager.UntagResourceInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.UntagResourceOutput, error)
 }
 
 // Target is a Secrets Manager to check, with the means to do it.
@@ -63,7 +67,7 @@ const (
 // Facts returns the whole table, in its order.
 func Facts() []Fact {
 	return slices.Concat(labelFacts(), swapFacts(), tokenFacts(), readFacts(), versionFacts(), limitFacts(),
-		deletionFacts(), rotationFacts(), timeFacts(), StoreFacts())
+		deletionFacts(), rotationFacts(), timeFacts(), tagFacts(), StoreFacts())
 }
 
 // Tally counts the facts by their result at one target.

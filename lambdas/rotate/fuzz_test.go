@@ -48,14 +48,15 @@ func FuzzHandle(f *testing.F) {
 		w.Tap.Reset()
 		w.log.Reset()
 		w.out.Reset()
-		out, err := boot.Guard(w.h.handleRequest)(t.Context(), payload)
+		w.refusesElsewhere(payload)
+		out, err := w.ask(string(payload))
 		if out != nil || err == nil {
 			t.Fatalf("it answers %v, and could do nothing", out)
 		}
 		w.quotesNothing(payload, err)
 		calls := w.Tap.Calls()
 		switch err.(type) { //nolint:errorlint // the outermost type is what alarms match
-		case *Unreadable:
+		case *Unreadable, *Misdirected:
 			if len(calls) > 0 {
 				t.Fatalf("a request that was refused called %s", calls[0].Operation)
 			}
@@ -69,6 +70,19 @@ func FuzzHandle(f *testing.F) {
 			t.Fatalf("it fails with a %T", err)
 		}
 	})
+}
+
+// refusesElsewhere sends a payload through aliases that nothing comes through: the version's, and one of another name.
+func (w *world) refusesElsewhere(payload []byte) {
+	w.t.Helper()
+	for _, alias := range []string{"1", "other"} {
+		if out, err := boot.Guard(w.h.handleRequest)(through(w.t.Context(), alias), payload); out != nil || err == nil {
+			w.t.Fatalf("it answers %v through %s", out, alias)
+		}
+	}
+	if calls := w.Tap.Calls(); len(calls) > 0 {
+		w.t.Fatalf("a request through no entrance of its own called %s", calls[0].Operation)
+	}
 }
 
 // known reports whether a secret is that of a source of this environment whose name the payload has.

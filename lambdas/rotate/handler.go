@@ -10,7 +10,10 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/metric"
@@ -71,6 +74,22 @@ type Unreadable struct{ Reason string }
 
 func (u *Unreadable) Error() string { return "request refused: " + u.Reason }
 
+// Misdirected is the error for a request that came through another entrance than its own. Who may use which one is said by
+// roles; what it is for is said here.
+type Misdirected struct{ Kind, Through, Own string }
+
+func (m *Misdirected) Error() string {
+	return "request refused: " + m.Kind + " came through " + describeEntrance(m.Through) +
+		", and it comes through " + describeEntrance(m.Own)
+}
+
+func describeEntrance(alias string) string {
+	if alias == "" {
+		return "the function itself"
+	}
+	return "alias " + alias
+}
+
 // Failed is the error for a rotation or an advance that did not succeed; asking again is safe.
 type Failed struct{ err error }
 
@@ -82,6 +101,9 @@ func (f *Failed) Unwrap() error { return f.err }
 func (h handler) handleRequest(ctx context.Context, payload json.RawMessage) (any, error) {
 	r, err := readRequest(payload)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.checkEntrance(ctx); err != nil {
 		return nil, err
 	}
 	source, err := h.findSource(r)
@@ -119,7 +141,9 @@ func (h handler) runJob(ctx context.Context, source manifest.Source, r request) 
 	ctx, cancel := context.WithTimeout(ctx, rotate.Timeout)
 	defer cancel()
 	secrets := h.store.WithRotationToken(secret.New(r.RotationToken))
-	job := rotate.Job{Store: secrets, Source: source, Rotator: rotator, Pause: h.pause}
+	job := rotate.Job{
+		Store: secrets, Source: source, Rotator: rotator, Environment: h.environment, Pause: h.pause,
+	}
 	return r.askJob(ctx, job)
 }
 
@@ -196,6 +220,37 @@ func readRequest(payload []byte) (request, error) {
 // versionShape: a version's id is whatever one printable word its maker chose
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, ClientRequestToken).
 var versionShape = regexp.MustCompile(`^[[:graph:]]{0,64}$`)
+
+// checkEntrance returns an error for a request that came through another alias than its own. A rollback has one, every
+// other request of rotary's own the reconciler's; a rotation step comes to the function itself, as Secrets Manager calls
+// it.
+func (r request) checkEntrance(ctx context.Context) error {
+	own := ""
+	switch {
+	case r.Rollback != nil:
+		own = manifest.RollbackAlias
+	case r.Step == "":
+		own = manifest.AdvanceAlias
+	}
+	called, known := lambdacontext.FromContext(ctx)
+	if !known {
+		return &Unreadable{"it is not said through what it came"}
+	}
+	if through := readQualifier(called.InvokedFunctionArn); through != own {
+		return &Misdirected{r.kindOf(), through, own}
+	}
+	return nil
+}
+
+// readQualifier returns the alias or version in a function's ARN, or "" for the function itself and its newest code
+// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html#versioning-versions-using).
+func readQualifier(arn string) string {
+	parts := strings.Split(arn, ":")
+	if len(parts) < 8 || parts[7] == "$LATEST" {
+		return ""
+	}
+	return parts[7]
+}
 
 // kindOf names what is asked.
 func (r request) kindOf() string {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
@@ -99,10 +100,71 @@ func (w *world) labels() map[string][]string {
 	return held
 }
 
+// ask sends a request through its own entrance.
+func (w *world) ask(request string) (any, error) {
+	alias := manifest.AdvanceAlias
+	switch {
+	case strings.Contains(request, `"Step"`):
+		alias = ""
+	case strings.HasPrefix(request, `{"rollback"`):
+		alias = manifest.RollbackAlias
+	}
+	return boot.Guard(w.h.handleRequest)(through(w.t.Context(), alias), json.RawMessage(request))
+}
+
+// through returns ctx as Lambda gives it to a function that was called through an alias, or itself for none.
+func through(ctx context.Context, alias string) context.Context {
+	arn := "arn:aws:lambda:us-east-1:111111111111:function:rotary-dev-rotate"
+	if alias != "" {
+		arn += ":" + alias
+	}
+	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{InvokedFunctionArn: arn})
+}
+
+// TestEachRequestComesThroughItsOwnEntrance: whoever may only go back cannot retire, and the reverse, and whoever may call
+// the function as Secrets Manager does can do neither.
+func TestEachRequestComesThroughItsOwnEntrance(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.Advance(history.Deregistered + time.Minute)
+	w.Tap.Reset()
+	requests := map[string]string{
+		"":         `{"Step":"createSecret","SecretId":"` + handshake + `","ClientRequestToken":"` + token + `"}`,
+		"advance":  `{"advance":{"source":"handshake","version":"` + first + `","current":"` + token + `"}}`,
+		"rollback": `{"rollback":{"source":"handshake","version":"` + first + `","from":"` + token + `"}}`,
+		"confirm":  `{"confirm":{"source":"handshake","version":"` + token + `"}}`,
+	}
+	for own, request := range requests {
+		for _, alias := range []string{"", "$LATEST", "advance", "rollback", "1", "Advance", "advance2"} {
+			want := strings.Replace(own, "confirm", "advance", 1)
+			if alias == want || alias == "$LATEST" && want == "" {
+				continue
+			}
+			out, err := boot.Guard(w.h.handleRequest)(through(t.Context(), alias), json.RawMessage(request))
+			if misdirected := (*Misdirected)(nil); out != nil || !errors.As(err, &misdirected) {
+				t.Errorf("%s through %q: %v, %v", request, alias, out, err)
+			}
+		}
+		if out, err := w.h.handleRequest(t.Context(), json.RawMessage(request)); out != nil || err == nil {
+			t.Errorf("%s through nothing that Lambda tells: %v, %v", request, out, err)
+		}
+	}
+	if calls := w.Tap.Calls(); len(calls) > 0 {
+		t.Errorf("a request that was refused called %s", calls[0].Operation)
+	}
+	if _, err := w.h.handleRequest(through(t.Context(), "$LATEST"), json.RawMessage(requests[""])); err != nil {
+		t.Errorf("the newest code is the function itself: %v", err)
+	}
+	_, err := w.h.handleRequest(through(t.Context(), "rollback"), json.RawMessage(requests["advance"]))
+	if want := "request refused: advance came through alias rollback, and it comes through alias advance"; err == nil || err.Error() != want {
+		t.Errorf("error is %v", err)
+	}
+}
+
 // fails sends a request that must fail, and returns the type name that alarms match and the text.
 func (w *world) fails(request string) (typeName, text string) {
 	w.t.Helper()
-	out, err := boot.Guard(w.h.handleRequest)(w.t.Context(), json.RawMessage(request))
+	out, err := w.ask(request)
 	if err == nil || out != nil {
 		w.t.Fatalf("%s: answers %v, %v", request, out, err)
 	}
@@ -129,7 +191,7 @@ func TestTheReconcilersAdvancePutsWhatIsNext(t *testing.T) {
 	w := newWorld(t)
 	w.begin()
 	w.Advance(history.Deregistered + time.Minute)
-	out, err := w.h.handleRequest(t.Context(), json.RawMessage(`{"advance":{"source":"handshake","version":"`+first+`","current":"`+token+`"}}`))
+	out, err := w.ask(`{"advance":{"source":"handshake","version":"` + first + `","current":"` + token + `"}}`)
 	if err != nil || out != nil {
 		t.Fatalf("%v, %v", out, err)
 	}
@@ -149,7 +211,7 @@ func TestAPersonsRollbackIsAnsweredWithItsProgress(t *testing.T) {
 	w.begin()
 	w.Advance(time.Minute)
 	ask := func() rotate.Progress {
-		out, err := w.h.handleRequest(t.Context(), json.RawMessage(`{"rollback":{"source":"handshake","version":"`+first+`","from":"`+token+`"}}`))
+		out, err := w.ask(`{"rollback":{"source":"handshake","version":"` + first + `","from":"` + token + `"}}`)
 		p, is := out.(rotate.Progress)
 		if err != nil || !is {
 			t.Fatalf("%v, %v", out, err)
@@ -232,7 +294,7 @@ func TestTheRotationTokenGoesIntoTheWrite(t *testing.T) {
 	if _, text := w.fails(step + `,"RotationToken":"` + canary + `"}`); text != "write a version of "+handshake+": Secrets Manager answered StandinNotImplemented" {
 		t.Errorf("error is %s", text)
 	}
-	if _, err := w.h.handleRequest(t.Context(), json.RawMessage(step+"}")); err != nil {
+	if _, err := w.ask(step + "}"); err != nil {
 		t.Errorf("without a token: %v", err)
 	}
 }
@@ -241,7 +303,7 @@ func TestAFailureKeepsItsCause(t *testing.T) {
 	w := newWorld(t)
 	cause := errors.New("no rotator")
 	w.h.open = func(manifest.Source) (rotate.Rotator, error) { return nil, cause }
-	_, err := w.h.handleRequest(t.Context(), json.RawMessage(`{"Step":"createSecret","SecretId":"`+handshake+`"}`))
+	_, err := w.ask(`{"Step":"createSecret","SecretId":"` + handshake + `"}`)
 	if !errors.Is(err, cause) {
 		t.Errorf("error is %v", err)
 	}
@@ -325,7 +387,7 @@ func TestAConfirmIsAnsweredOrFails(t *testing.T) {
 	w.begin()
 	w.Advance(time.Minute)
 	ask := func(version string) string { return `{"confirm":{"source":"handshake","version":"` + version + `"}}` }
-	if out, err := w.h.handleRequest(t.Context(), json.RawMessage(ask(first))); out != nil || err != nil { // another one is current
+	if out, err := w.ask(ask(first)); out != nil || err != nil { // another one is current
 		t.Errorf("%v, %v", out, err)
 	}
 	if name, text := w.fails(ask(token)); name != "Failed" || !strings.Contains(text, "no emergency has made it") {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -44,7 +43,7 @@ func TestEveryRequestIsMeasuredWithItsEnd(t *testing.T) {
 	w.Advance(history.Deregistered + time.Minute)
 	wants("a rotation is four steps", 4, 0, 0)
 
-	_, err := w.h.handleRequest(t.Context(), json.RawMessage(`{"advance":{"source":"handshake","version":"`+first+`","current":"`+token+`"}}`))
+	_, err := w.ask(`{"advance":{"source":"handshake","version":"` + first + `","current":"` + token + `"}}`)
 	must(t, err)
 	wants("an advance", 1, 0, 0)
 

@@ -65,6 +65,15 @@ func FindAccount(ctx context.Context, region string, options ...option) (string,
 	return findAccount(ctx, cfg, "")
 }
 
+// FindCaller returns the ARN of whoever the configuration's credentials belong to. One call; repeatable.
+func FindCaller(ctx context.Context, cfg aws.Config) (string, error) {
+	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", fmt.Errorf("find out whose AWS credentials these are: %w; %s", err, adviseOnFailure(err))
+	}
+	return aws.ToString(who.Arn), nil
+}
+
 // loadConfig returns the configuration from the usual sources, with every call bounded. The options win. purpose is
 // empty or " for environment NAME", for errors.
 func loadConfig(ctx context.Context, purpose string, options ...option) (aws.Config, error) {

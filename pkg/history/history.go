@@ -17,7 +17,9 @@ type History struct {
 	ARN             string
 	Changed         time.Time
 	RotationEnabled bool
-	Versions        []Version // oldest first
+	Versions        []Version         // oldest first
+	Tags            map[string]string // those whose keys begin with TagPrefix
+	OtherTags       int               // how many others there are
 }
 
 // Version is one version of a secret.

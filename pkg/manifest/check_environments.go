@@ -26,6 +26,7 @@ func (r *report) checkEnvironments(f *File) {
 		r.checkEnvironment("environments."+name, name, f.Environments[name])
 		r.checkImages("environments."+name+".infra.reference_services.images", f,
 			f.Environments[name].Infra.ReferenceServices)
+		r.checkReleases("environments."+name+".infra.access.github.releases", f, f.Environments[name].Infra.Access)
 	}
 }
 

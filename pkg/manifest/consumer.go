@@ -66,6 +66,8 @@ type consumerKind interface {
 	checkNamed(r *report, path string, consumer Consumer, all []*Environment)
 	// sinkLimit returns the rules of its sink.
 	sinkLimit() Limit
+	// location returns where it is: see Consumer.Location.
+	location(environment string) string
 }
 
 // ConsumerKinds returns the names of all kinds of consumers.

@@ -92,9 +92,19 @@ type OIDC struct {
 	// The repository's number, which no rename changes.
 	// Example: `"1296269"`. Refuses: `app`.
 	RepositoryID string `yaml:"repository_id" json:"repository_id"`
+	// The consumers on ECS that its workflows release. A workflow can read the bucket of each of them, because it decides
+	// which code runs there. Default: all.
+	// Example: `[api, nightly]`. Refuses: a consumer that is not on ECS, `[laptops]`.
+	Releases []string `yaml:"releases,omitempty" json:"releases,omitempty"`
 	// The account has GitHub's OIDC provider already, and somebody else owns it.
 	// Example: `true`. Refuses: `"yes"`.
 	Existing bool `yaml:"existing_provider,omitempty" json:"existing_provider,omitempty"`
+}
+
+// ReleasesConsumer reports whether workflows of the repository release a consumer.
+func (o OIDC) ReleasesConsumer(c Consumer) bool {
+	_, has := c.Task()
+	return has && (len(o.Releases) == 0 || slices.Contains(o.Releases, c.Name))
 }
 
 // ReferenceServices are the reference ECS services that infra deploys: one for each ECS consumer that has an image here.
@@ -191,6 +201,20 @@ func (r *report) checkImages(path string, f *File, services *ReferenceServices) 
 				"name a consumer with ecs, or remove the image")
 		} else if services.Images[consumer] == "" {
 			r.add(path+"."+consumer, path+"."+consumer+" is empty", "write the image, with its tag or digest")
+		}
+	}
+}
+
+// checkReleases reports consumers of a repository's workflows that run no task on ECS.
+func (r *report) checkReleases(path string, f *File, access *Access) {
+	if access == nil || access.GitHub == nil {
+		return
+	}
+	r.requireUnique(path, access.GitHub.Releases)
+	for i, name := range access.GitHub.Releases {
+		if _, has := f.Consumers[name].Task(); !has {
+			r.add(indexPath(path, i), "consumer "+Quote(name)+" is not on ECS",
+				"name a consumer with ecs or ecs_family, or remove it")
 		}
 	}
 }

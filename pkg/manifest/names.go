@@ -57,6 +57,13 @@ func (e *Environment) RotateFunction(s Source) string {
 	return e.Named(RotateRole)
 }
 
+// The aliases of a rotate Lambda, one for each permission: what the reconciler asks for, and going back. Both are the
+// Lambda's newest code. Rotation steps come to the Lambda itself.
+const (
+	AdvanceAlias  = "advance"
+	RollbackAlias = "rollback"
+)
+
 // FunctionLogs returns the name of the log group of a Lambda.
 func (e *Environment) FunctionLogs(function string) string { return "/aws/lambda/" + function }
 

@@ -39,7 +39,7 @@ func (f *Functions) Advance(ctx context.Context, a plan.Advance) error {
 	if !known {
 		return fmt.Errorf("source %s is none of environment %s", a.Source, f.environment.Name)
 	}
-	_, err := f.callFunction(ctx, f.environment.RotateFunction(source), map[string]any{"advance": a})
+	_, err := f.callFunction(ctx, f.environment.RotateFunction(source), manifest.AdvanceAlias, map[string]any{"advance": a})
 	return err
 }
 
@@ -50,7 +50,7 @@ func (f *Functions) Confirm(ctx context.Context, c plan.Confirm) error {
 	if !known {
 		return fmt.Errorf("source %s is none of environment %s", c.Source, f.environment.Name)
 	}
-	_, err := f.callFunction(ctx, f.environment.RotateFunction(source), map[string]any{"confirm": c})
+	_, err := f.callFunction(ctx, f.environment.RotateFunction(source), manifest.AdvanceAlias, map[string]any{"confirm": c})
 	return err
 }
 
@@ -62,7 +62,7 @@ func (f *Functions) Rollback(ctx context.Context, b rotate.Back) (rotate.Progres
 		return progress, fmt.Errorf("source %s is none of environment %s", b.Source, f.environment.Name)
 	}
 	function := f.environment.RotateFunction(source)
-	answer, err := f.callFunction(ctx, function, map[string]any{"rollback": b})
+	answer, err := f.callFunction(ctx, function, manifest.RollbackAlias, map[string]any{"rollback": b})
 	if err != nil {
 		return progress, err
 	}
@@ -78,7 +78,7 @@ func (f *Functions) Rollback(ctx context.Context, b rotate.Back) (rotate.Progres
 // that nobody needs to read production's values to see its state. ErrNotDeployed where there is no such Lambda.
 func (f *Functions) Look(ctx context.Context) (plan.Report, error) {
 	var report plan.Report
-	answer, err := f.callFunction(ctx, f.environment.PropagateFunction(),
+	answer, err := f.callFunction(ctx, f.environment.PropagateFunction(), "",
 		map[string]any{"dryRun": true, "environment": f.environment.Name})
 	if err != nil {
 		return report, err
@@ -91,20 +91,27 @@ func (f *Functions) Look(ctx context.Context) (plan.Report, error) {
 	return report, nil
 }
 
-func (f *Functions) callFunction(ctx context.Context, function string, request any) ([]byte, error) {
+// callFunction calls a function through an alias of it, or itself where there is none, and returns its answer.
+func (f *Functions) callFunction(ctx context.Context, function, alias string, request any) ([]byte, error) {
 	payload, err := json.Marshal(request)
 	if err != nil {
 		return nil, fmt.Errorf("call %s: %w", function, err)
 	}
-	out, err := f.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, Payload: payload}, waitForFunction)
+	in := &lambda.InvokeInput{FunctionName: &function, Payload: payload}
+	name, absent := function, ErrNotDeployed
+	if alias != "" {
+		in.Qualifier = &alias
+		name, absent = function+":"+alias, fmt.Errorf("%w, or an older rotary: make deploy", ErrNotDeployed)
+	}
+	out, err := f.client.Invoke(ctx, in, waitForFunction)
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
-		return nil, fmt.Errorf("call %s: %w", function, ErrNotDeployed)
+		return nil, fmt.Errorf("call %s: %w", name, absent)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("call %s: %w", function, err)
+		return nil, fmt.Errorf("call %s: %w", name, err)
 	}
 	if out.FunctionError != nil {
-		return nil, fmt.Errorf("%s failed: %s", function, failureMessage(out.Payload))
+		return nil, fmt.Errorf("%s failed: %s", name, failureMessage(out.Payload))
 	}
 	return out.Payload, nil
 }

@@ -21,13 +21,13 @@ func TestAdvanceAsksTheLambdaThatReachesTheTarget(t *testing.T) {
 	for source, function := range map[string]string{"handshake": "rotary-dev-rotate",
 		"app-db": "rotary-dev-rotate-network"} {
 		w := newWorld(t)
-		w.deploy("rotary-dev-rotate", "null")
-		w.deploy("rotary-dev-rotate-network", "null")
+		w.deploy("rotary-dev-rotate", "null", "advance", "rollback")
+		w.deploy("rotary-dev-rotate-network", "null", "advance", "rollback")
 		if err := w.functions().Advance(t.Context(), plan.Advance{Source: source, Version: "v1",
 			Current: "v2"}); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]string{function + ` {"advance":{"source":"` + source +
+		if diff := cmp.Diff([]string{function + `:advance {"advance":{"source":"` + source +
 			`","version":"v1","current":"v2"}}`}, w.got); diff != "" {
 			t.Errorf("invocations (-want +got):\n%s", diff)
 		}
@@ -40,12 +40,12 @@ func TestRollbackAsksTheLambdaThatReachesTheTarget(t *testing.T) {
 		`{"until":"2026-01-05T09:00:00Z"}`: {Until: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)},
 	} {
 		w := newWorld(t)
-		w.deploy("rotary-dev-rotate-network", answer)
+		w.deploy("rotary-dev-rotate-network", answer, "advance", "rollback")
 		got, err := w.functions().Rollback(t.Context(), rotate.Back{Source: "app-db", Version: "v1", From: "v2"})
 		if err != nil || got != want {
 			t.Errorf("%+v, %v", got, err)
 		}
-		if diff := cmp.Diff([]string{`rotary-dev-rotate-network {"rollback":{"source":"app-db","version":"v1","from":"v2"}}`}, w.got); diff != "" {
+		if diff := cmp.Diff([]string{`rotary-dev-rotate-network:rollback {"rollback":{"source":"app-db","version":"v1","from":"v2"}}`}, w.got); diff != "" {
 			t.Errorf("invocations (-want +got):\n%s", diff)
 		}
 	}
@@ -54,7 +54,7 @@ func TestRollbackAsksTheLambdaThatReachesTheTarget(t *testing.T) {
 func TestARollbackWithoutAnAnswerIsAnError(t *testing.T) {
 	for _, answer := range []string{"null", "{}", `"canary"`, `{"until":"canary"}`} { // an older Lambda answers null
 		w := newWorld(t)
-		w.deploy("rotary-dev-rotate", answer)
+		w.deploy("rotary-dev-rotate", answer, "advance", "rollback")
 		_, err := w.functions().Rollback(t.Context(), rotate.Back{Source: "handshake"})
 		if err == nil || !strings.Contains(err.Error(), "is it an older rotary?") ||
 			strings.Contains(err.Error(), "canary") {
@@ -70,7 +70,7 @@ func TestARollbackWithoutAnAnswerIsAnError(t *testing.T) {
 
 func TestAdvanceOfAnUnknownSourceCallsNobody(t *testing.T) {
 	w := newWorld(t)
-	w.deploy("rotary-dev-rotate", "null")
+	w.deploy("rotary-dev-rotate", "null", "advance", "rollback")
 	err := w.functions().Advance(t.Context(), plan.Advance{Source: "billing"}) // only in production
 	if err == nil || err.Error() != "source billing is none of environment dev" || len(w.Tap.Calls()) > 0 {
 		t.Errorf("%v, %d calls", err, len(w.Tap.Calls()))
@@ -79,15 +79,15 @@ func TestAdvanceOfAnUnknownSourceCallsNobody(t *testing.T) {
 
 func TestAFailureSaysWhichLambdaAndWhat(t *testing.T) {
 	w := newWorld(t)
-	w.deploy("rotary-dev-rotate", "null")
+	w.deploy("rotary-dev-rotate", "null", "advance", "rollback")
 	w.fail = "retire version 1234 of handshake: no answer"
 	err := w.functions().Advance(t.Context(), plan.Advance{Source: "handshake"})
-	if err == nil || err.Error() != "rotary-dev-rotate failed: Failed: retire version 1234 of handshake: no answer" {
+	if err == nil || err.Error() != "rotary-dev-rotate:advance failed: Failed: retire version 1234 of handshake: no answer" {
 		t.Errorf("error is %v", err)
 	}
 	w.refuse("Invoke", sim.Denied)
 	err = w.functions().Advance(t.Context(), plan.Advance{Source: "handshake"})
-	if err == nil || !strings.HasPrefix(err.Error(), "call rotary-dev-rotate: ") ||
+	if err == nil || !strings.HasPrefix(err.Error(), "call rotary-dev-rotate:advance: ") ||
 		errors.Is(err, pipeline.ErrNotDeployed) {
 		t.Errorf("error is %v", err)
 	}
@@ -112,6 +112,17 @@ func TestWithoutAPipelineItIsErrNotDeployed(t *testing.T) {
 		if !errors.Is(err, pipeline.ErrNotDeployed) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestARotateFunctionWithoutTheAliasIsAnOlderOne: it is not called without.
+func TestARotateFunctionWithoutTheAliasIsAnOlderOne(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("rotary-dev-rotate", "null")
+	err := w.functions().Confirm(t.Context(), plan.Confirm{Source: "handshake"})
+	want := "call rotary-dev-rotate:advance: no pipeline is deployed for this environment, or an older rotary: make deploy"
+	if !errors.Is(err, pipeline.ErrNotDeployed) || err.Error() != want || len(w.got) > 0 {
+		t.Errorf("%v, called %v", err, w.got)
 	}
 }
 

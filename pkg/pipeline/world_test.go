@@ -3,9 +3,11 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
@@ -39,11 +41,13 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// deploy registers a function that notes what it is asked and answers this.
-func (w *world) deploy(name, answer string) {
-	w.Region(w.env.Account, w.env.Region).Lambda.Register(lambdahost.Function{Name: name,
-		Handler: func(_ context.Context, payload []byte) ([]byte, error) {
-			w.got = append(w.got, name+" "+string(payload))
+// deploy registers a function that notes what it is asked, through which alias, and answers this.
+func (w *world) deploy(name, answer string, aliases ...string) {
+	host := w.Region(w.env.Account, w.env.Region).Lambda
+	host.Register(lambdahost.Function{Name: name, Aliases: aliases,
+		Handler: func(ctx context.Context, payload []byte) ([]byte, error) {
+			called, _ := lambdacontext.FromContext(ctx)
+			w.got = append(w.got, strings.TrimPrefix(called.InvokedFunctionArn, host.ARN(""))+" "+string(payload))
 			if w.fail != "" {
 				return nil, &Failed{w.fail}
 			}

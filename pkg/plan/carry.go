@@ -163,7 +163,7 @@ func (d debt) reach(s State) []Bucket {
 func (d debt) readers(s State) []Consumer {
 	all := slices.Clone(d.source.Consumers)
 	for _, b := range d.reach(s) {
-		all = append(all, b.Consumers...)
+		all = append(all, s.readersOf(b)...)
 	}
 	return all
 }

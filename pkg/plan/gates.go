@@ -25,6 +25,9 @@ const (
 	Rolling       Reason = "rolling"        // a rollout is under way
 	RolloutFailed Reason = "rollout-failed" // this very rollout failed before
 	Confirming    Reason = "confirming"     // what an emergency has made is tested each minute for a while
+	TagsFull      Reason = "tags-full"      // the secret has no room for the tags that remember who reads it
+	LostMemory    Reason = "lost-memory"    // somebody took those tags off
+	LeftManifest  Reason = "left-manifest"  // a source that the manifest does not have any more owes something
 
 	// What is not retired: the gates, in order. NotRolled and Draining are also reasons of consumers.
 	Mode           Reason = "mode"            // the environment's mode forbids it
@@ -49,8 +52,10 @@ type gate func(s State, p Plan, d debt) (Wait, bool)
 var gates = []gate{
 	checkMode,
 	checkRetained,
+	checkFrozen,
 	checkPendingWork,
 	checkShared,
+	checkFrozenBucket,
 	checkUnseenConsumer,
 	checkStranger,
 	checkNotRolled,
@@ -60,10 +65,11 @@ var gates = []gate{
 	checkWitness,
 	checkSettling,
 	checkByHand,
+	checkRetryLater,
 }
 
 // vetoes are the gates that an emergency's deadline does not open.
-var vetoes = []gate{checkMode, checkRetained, checkShared, checkByHand}
+var vetoes = []gate{checkMode, checkRetained, checkFrozen, checkRoom, checkShared, checkByHand}
 
 // Gates returns every objection against retiring v, in the gates' order. None means that v may be retired now. Where an
 // emergency's deadline for v has passed, only the vetoes are asked: RETAIN wins over a deadline.
@@ -111,6 +117,9 @@ func checkRetained(_ State, _ Plan, d debt) (Wait, bool) {
 // carries it; a consumer that may have it. The next version of a symmetric secret is made only while nothing of its
 // source changes, nor a bucket in reach. What else changes in the environment is no objection.
 func checkPendingWork(s State, p Plan, d debt) (Wait, bool) {
+	if wait, tagging := p.isTagging(); tagging {
+		return wait, true
+	}
 	detail := p.findPendingMark(d)
 	for _, b := range d.reach(s) {
 		detail = firstNonEmpty(detail, p.findPendingWork(b, d))
@@ -266,7 +275,7 @@ func checkByHand(s State, _ Plan, d debt) (Wait, bool) {
 	case len(d.keys) == 0:
 		what = "nothing to revoke: the current version holds the same values"
 	}
-	detail := what + "; then: rotary retire " + s.Environment + " " + d.source.Name + " --revoked"
+	detail := what + "; then: " + d.source.retireCommand(s.Environment, d.version)
 	return Wait{Reason: ByHand, Detail: detail}, manual || malformed
 }
 

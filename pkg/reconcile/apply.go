@@ -13,10 +13,15 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// apply carries a plan out in its order. Marks and Writes stop at the first error. What follows is independent: each
+// apply carries a plan out in its order. Tags, Marks and Writes stop at the first error. What follows is independent: each
 // Roll is of another consumer, and the plan drops no label and retires no credential that another step of the same
 // plan touches. So what fails there is gathered, and the rest goes on.
 func (p Pass) apply(ctx context.Context, d look, consumers map[string]openConsumer) error {
+	for _, t := range d.Tags {
+		if err := p.changeTags(ctx, t); err != nil {
+			return err
+		}
+	}
 	for _, m := range d.Marks {
 		if err := p.moveLabel(ctx, m); err != nil {
 			return err
@@ -194,10 +199,12 @@ func (p Pass) advanceFresh(ctx, inner context.Context, d *look, a plan.Advance) 
 
 // advanceSource takes an owed version's next step.
 func (p Pass) advanceSource(ctx context.Context, a plan.Advance) error {
-	if err := p.Advancer.Advance(ctx, a); err != nil {
-		return fmt.Errorf("retire version %s of %s: %w", history.Short(a.Version), a.Source, err)
+	err := p.Advancer.Advance(ctx, a)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("retire version %s of %s: %w", history.Short(a.Version), a.Source, err)
+	return errors.Join(err, p.noteFailure(ctx, a, err))
 }
 
 // checkTimeLeft fails with ErrOutOfTime where the deadline could cut off what is started now.

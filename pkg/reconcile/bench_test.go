@@ -49,7 +49,8 @@ type bench struct {
 	client *secretsmanager.Client
 	pass   reconcile.Pass
 	sinks  map[string]*sink
-	worked []string // what sinks and rotator were asked to do, in order
+	places map[string]*sink // by location, where the manifest has moved some
+	worked []string         // what sinks and rotator were asked to do, in order
 	puts   int
 
 	step func() sim.Outcome // asked before each write to a sink; nil means that everything works
@@ -65,6 +66,7 @@ type sink struct {
 	changed   time.Time
 	broken    error  // of Roll
 	silent    error  // of Status
+	absent    bool   // its sink shows that there is no such thing
 	clinging  error  // of Withdraw
 	asked     func() // by Status, before it answers
 	withdrawn []string
@@ -77,7 +79,7 @@ func start(t *testing.T, yaml string, lists ...sim.Lists) *bench {
 	must(t, err)
 	env, err := file.Environment("dev")
 	must(t, err)
-	b := &bench{t: t, env: env, sinks: map[string]*sink{}}
+	b := &bench{t: t, env: env, sinks: map[string]*sink{}, places: map[string]*sink{}}
 	b.World = standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Lists: append(lists, sim.Lists{})[0]})
 	t.Cleanup(func() { _ = b.Close() })
 	must(t, b.Containers(t.Context(), env))
@@ -196,6 +198,9 @@ func (b *bench) end() map[string]any {
 	}
 	for _, x := range b.env.Buckets {
 		end[x.Secret] = withoutTimes(b.labels(x.Secret))
+		h, err := b.pass.Store.Look(b.t.Context(), x.Secret)
+		must(b.t, err)
+		end["tags of "+x.Secret] = h.Tags
 	}
 	for name, s := range b.sinks {
 		end[name] = s.running
@@ -240,7 +245,15 @@ func (b *bench) allow(work string) (done bool, err error) {
 }
 
 func (b *bench) open(c manifest.Consumer, _ reconcile.Opening) (reconcile.Consumer, error) {
-	return b.sinks[c.Name], nil
+	return b.sinkAt(c), nil
+}
+
+// sinkAt returns what is where a consumer is.
+func (b *bench) sinkAt(c manifest.Consumer) *sink {
+	if at := b.places[c.Location("dev")]; at != nil {
+		return at
+	}
+	return b.sinks[c.Name]
 }
 
 func (s *sink) Status(context.Context) (plan.Seen, error) {
@@ -249,6 +262,9 @@ func (s *sink) Status(context.Context) (plan.Seen, error) {
 	}
 	if s.silent != nil {
 		return plan.Seen{}, s.silent
+	}
+	if s.absent {
+		return plan.Seen{Unread: true, Unknown: "there is none", Absent: "there is none"}, nil
 	}
 	seen := plan.Seen{Running: s.running, RollingTo: s.rolling, Settled: s.rolling == "", Changed: s.changed}
 	for _, id := range []string{s.running, s.rolling} {

@@ -92,6 +92,12 @@ func TestACrashAtAnyWriteChangesNothingInTheEnd(t *testing.T) {
 			b.tick()
 			b.relabel("source/dev/db", history.AWSCurrent, first, second)
 		}},
+		{"a consumer is moved and another one removed", func(b *bench) {
+			web, zone := b.sinks["web"], b.sinks["zone"]
+			b.deploy(smallWeb, movedWeb, "  "+smallActor+"\n", "")
+			web.running, zone.running = "", ""
+			b.put("db", `{"DB_URL":"url-2"}`)
+		}},
 	} {
 		calm, whole := settled(t), &crash{}
 		s.tell(t, calm, whole)

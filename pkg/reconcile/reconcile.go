@@ -21,6 +21,8 @@ type Store interface {
 	Reader
 	Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error
 	Move(ctx context.Context, name, label, to, from string) error
+	Tag(ctx context.Context, name string, tags map[string]string) error
+	Untag(ctx context.Context, name string, keys []string) error
 }
 
 // Reader is the half of a Store that changes nothing.

@@ -57,7 +57,11 @@ func (h *Host) serveInvoke(w http.ResponseWriter, r *http.Request, body []byte) 
 	if err := checkParameters(r); err != nil {
 		return err
 	}
-	name := r.PathValue("name")
+	f, qualifier, err := h.findFunction(r.PathValue("name"), r.URL.Query().Get("Qualifier"))
+	if err != nil {
+		return err
+	}
+	name := qualify(f.arn, qualifier)
 	switch kind := r.Header.Get("X-Amz-Invocation-Type"); kind {
 	case "", "RequestResponse":
 		return h.serveSync(w, r, name, body)
@@ -68,11 +72,8 @@ func (h *Host) serveInvoke(w http.ResponseWriter, r *http.Request, body []byte) 
 		}
 		return err
 	case "DryRun":
-		_, err := h.findFunction(name)
-		if err == nil {
-			w.WriteHeader(http.StatusNoContent)
-		}
-		return err
+		w.WriteHeader(http.StatusNoContent)
+		return nil
 	default:
 		return wire.NotImplemented("lambda invocation type %q", kind)
 	}
@@ -80,9 +81,6 @@ func (h *Host) serveInvoke(w http.ResponseWriter, r *http.Request, body []byte) 
 
 // checkParameters refuses the parameters of Invoke that would change what it does.
 func checkParameters(r *http.Request) error {
-	if q := r.URL.Query().Get("Qualifier"); q != "" && q != "$LATEST" {
-		return wire.NotImplemented("lambda versions and aliases")
-	}
 	if t := r.Header.Get("X-Amz-Log-Type"); t != "" && t != "None" {
 		return wire.NotImplemented("lambda log type %q", t)
 	}
@@ -100,7 +98,7 @@ func (h *Host) serveSync(w http.ResponseWriter, r *http.Request, name string, bo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Amz-Executed-Version", "$LATEST")
+	w.Header().Set("X-Amz-Executed-Version", latest) // an alias is one of it, too
 	if result.FunctionError != "" {
 		w.Header().Set("X-Amz-Function-Error", result.FunctionError)
 	}
@@ -128,15 +126,15 @@ func (h *Host) serveGetFunction(w http.ResponseWriter, r *http.Request, _ []byte
 	if err := checkParameters(r); err != nil {
 		return err
 	}
-	f, err := h.findFunction(r.PathValue("name"))
+	f, qualifier, err := h.findFunction(r.PathValue("name"), r.URL.Query().Get("Qualifier"))
 	if err != nil {
 		return err
 	}
 	out := struct {
 		Configuration configuration
 		Concurrency   *concurrency `json:",omitempty"`
-	}{Configuration: configuration{FunctionName: f.Name, FunctionArn: f.arn, Runtime: "provided.al2023", Handler: "bootstrap",
-		Version: "$LATEST", PackageType: "Zip", State: "Active", LastUpdateStatus: "Successful", MemorySize: 128, Timeout: int(f.Timeout / time.Second)}}
+	}{Configuration: configuration{FunctionName: f.Name, FunctionArn: qualify(f.arn, qualifier), Runtime: "provided.al2023", Handler: "bootstrap",
+		Version: latest, PackageType: "Zip", State: "Active", LastUpdateStatus: "Successful", MemorySize: 128, Timeout: int(f.Timeout / time.Second)}}
 	if f.Concurrency > 0 {
 		out.Concurrency = &concurrency{f.Concurrency}
 	}
@@ -157,14 +155,14 @@ type asyncEvent struct {
 // run again after one and after two more minutes; one that is throttled is tried for six hours. After that the
 // event is lost, as it is in Lambda without a destination or dead-letter queue.
 func (h *Host) InvokeAsync(nameOrARN string, payload []byte) error {
-	f, err := h.findFunction(nameOrARN)
+	f, qualifier, err := h.findFunction(nameOrARN, "")
 	if err != nil {
 		return err
 	}
 	if len(payload) > maxAsyncPayload {
 		return sizeError(maxAsyncPayload)
 	}
-	h.runAttemptAfter(0, asyncEvent{arn: f.arn, payload: payload, accepted: h.cfg.Clock.Now()})
+	h.runAttemptAfter(0, asyncEvent{arn: qualify(f.arn, qualifier), payload: payload, accepted: h.cfg.Clock.Now()})
 	return nil
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -81,7 +83,7 @@ func TestInvokeAsyncRetriesTwice(t *testing.T) {
 func TestInvokeAsyncWaitsOutThrottling(t *testing.T) {
 	h := newHost(t)
 	calls := scriptFailures(h, 0)
-	f, err := h.findFunction("fn")
+	f, _, err := h.findFunction("fn", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +121,42 @@ func TestDryRunAndGetFunction(t *testing.T) {
 	}
 }
 
+// TestAFunctionIsToldThroughWhichAliasItWasCalled: by name, by ARN and by parameter, with a process and without waiting, too.
+func TestAFunctionIsToldThroughWhichAliasItWasCalled(t *testing.T) {
+	h := newHost(t)
+	var got []string
+	arn := h.Register(Function{Name: "fn", Aliases: []string{"advance", "rollback"}, Callers: []string{"secretsmanager.amazonaws.com"}, Handler: func(ctx context.Context, _ []byte) ([]byte, error) {
+		lc, _ := lambdacontext.FromContext(ctx)
+		got = append(got, strings.TrimPrefix(lc.InvokedFunctionArn, h.ARN("fn")))
+		return []byte("null"), nil
+	}})
+	c := client(h)
+	for _, in := range []lambda.InvokeInput{
+		{FunctionName: aws.String("fn")}, {FunctionName: aws.String("fn"), Qualifier: aws.String("$LATEST")}, {FunctionName: aws.String("fn"), Qualifier: aws.String("advance")},
+		{FunctionName: aws.String("fn:rollback")}, {FunctionName: aws.String(arn + ":advance")}, {FunctionName: aws.String("fn:advance"), Qualifier: aws.String("advance")},
+		{FunctionName: aws.String("fn"), Qualifier: aws.String("rollback"), InvocationType: types.InvocationTypeEvent},
+	} {
+		if _, err := c.Invoke(t.Context(), &in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.cfg.Clock.Advance(time.Second)
+	if diff := cmp.Diff([]string{"", ":$LATEST", ":advance", ":rollback", ":advance", ":advance", ":rollback"}, got); diff != "" {
+		t.Errorf("called through (-want +got):\n%s", diff)
+	}
+	var invalid *types.InvalidParameterValueException
+	if _, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("fn:advance"), Qualifier: aws.String("rollback")}); !errors.As(err, &invalid) {
+		t.Errorf("two qualifiers: %v", err)
+	}
+	alias, err := c.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("fn"), Qualifier: aws.String("advance")})
+	if err != nil || aws.ToString(alias.Configuration.FunctionArn) != arn+":advance" || aws.ToString(alias.Configuration.Version) != "$LATEST" {
+		t.Errorf("the alias: %+v, %v", alias, err)
+	}
+	if h.Allows(arn+":advance", "secretsmanager.amazonaws.com", "arn:aws:secretsmanager:us-east-1:111111111111:secret:a-AbCdEf") {
+		t.Error("the function's policy lets a service call an alias")
+	}
+}
+
 func TestAPIRefusals(t *testing.T) {
 	h := newHost(t)
 	scriptFailures(h, 0)
@@ -131,9 +169,17 @@ func TestAPIRefusals(t *testing.T) {
 	if _, err := c.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("other")}); !errors.As(err, &missing) {
 		t.Errorf("no such function: got %v", err)
 	}
+	for what, in := range map[string]lambda.InvokeInput{
+		"no such alias":         {FunctionName: aws.String("fn"), Qualifier: aws.String("live")},
+		"no such alias by name": {FunctionName: aws.String("fn:live")},
+		"no such version":       {FunctionName: aws.String("fn"), Qualifier: aws.String("1")},
+	} {
+		if err := invoke(in); !errors.As(err, &missing) {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
 	_, list := c.ListFunctions(t.Context(), nil)
 	for what, err := range map[string]error{
-		"an alias":      invoke(lambda.InvokeInput{FunctionName: aws.String("fn"), Qualifier: aws.String("live")}),
 		"the log's end": invoke(lambda.InvokeInput{FunctionName: aws.String("fn"), LogType: types.LogTypeTail}),
 		"a context":     invoke(lambda.InvokeInput{FunctionName: aws.String("fn"), ClientContext: aws.String("e30=")}),
 		"ListFunctions": list,

@@ -4,6 +4,7 @@
 package lambdahost
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ type Function struct {
 	Concurrency int                                                       // reserved concurrency; 0 = no limit. One process serves one invocation at a time anyway
 	Callers     []string                                                  // service principals its resource policy allows
 	Sources     []string                                                  // ARNs, * and ? stand for anything, for which Callers may call; none: for all
+	Aliases     []string                                                  // names of aliases of $LATEST
 }
 
 // Config holds what a Host depends on.
@@ -101,10 +103,10 @@ func (h *Host) ARN(name string) string {
 }
 
 // Allows reports whether the function exists and its resource policy lets the service principal invoke it for source,
-// an ARN.
+// an ARN. The policy is that of the function: no alias has one.
 func (h *Host) Allows(arn, principal, source string) bool {
-	f, err := h.findFunction(arn)
-	if err != nil || !slices.Contains(f.Callers, principal) {
+	f, qualifier, err := h.findFunction(arn, "")
+	if err != nil || isAlias(qualifier) || !slices.Contains(f.Callers, principal) {
 		return false
 	}
 	return len(f.Sources) == 0 || slices.ContainsFunc(f.Sources, func(pattern string) bool { return matchesARNLike(pattern, source) })
@@ -131,17 +133,39 @@ func (h *Host) Close() error {
 	return h.out.closeOutput()
 }
 
-// findFunction finds a function by name, partial ARN or ARN, with or without the qualifier $LATEST.
-func (h *Host) findFunction(nameOrARN string) (*function, error) {
-	name := strings.TrimSuffix(nameOrARN, ":$LATEST")
+// latest is the qualifier of a function's newest code.
+const latest = "$LATEST"
+
+// isAlias reports whether a qualifier names an alias.
+func isAlias(qualifier string) bool { return qualifier != "" && qualifier != latest }
+
+// findFunction finds a function by name, partial ARN or ARN, each with or without a qualifier, which may stand in the
+// request instead. It returns the qualifier that the function is asked through: none, $LATEST or one of its aliases.
+func (h *Host) findFunction(nameOrARN, qualifier string) (f *function, through string, err error) {
+	name := nameOrARN
 	for _, prefix := range []string{h.ARN(""), h.cfg.Account + ":function:"} {
 		name = strings.TrimPrefix(name, prefix)
 	}
+	name, through, _ = strings.Cut(name, ":")
+	if through != "" && qualifier != "" && through != qualifier {
+		return nil, "", &wire.Error{Code: "InvalidParameterValueException", Status: http.StatusBadRequest,
+			Message: "The derived qualifier from the function name does not match the specified qualifier."}
+	}
+	through = cmp.Or(through, qualifier)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f, found := h.functions[name]
-	if !found {
-		return nil, &wire.Error{Code: "ResourceNotFoundException", Message: "Function not found: " + h.ARN(name), Status: http.StatusNotFound}
+	if !found || isAlias(through) && !slices.Contains(f.Aliases, through) {
+		missing := qualify(h.ARN(name), through)
+		return nil, "", &wire.Error{Code: "ResourceNotFoundException", Message: "Function not found: " + missing, Status: http.StatusNotFound}
 	}
-	return f, nil
+	return f, through, nil
+}
+
+// qualify returns an ARN with a qualifier, if there is one.
+func qualify(arn, qualifier string) string {
+	if qualifier == "" {
+		return arn
+	}
+	return arn + ":" + qualifier
 }

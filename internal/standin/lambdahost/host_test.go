@@ -277,7 +277,7 @@ func TestCallsBackAndCrashes(t *testing.T) {
 		if crash {
 			h.Kill("fn")
 		}
-		if _, err := h.findFunction("fn"); err != nil {
+		if _, _, err := h.findFunction("fn", ""); err != nil {
 			t.Error(err)
 		}
 		w.WriteHeader(http.StatusOK)

@@ -37,11 +37,11 @@ type invocation struct {
 	deadline time.Time
 }
 
-// Invoke runs a function and waits for it. An error (ResourceNotFoundException, TooManyRequestsException,
+// Invoke runs a function and waits for it. Its name or ARN may have a qualifier. An error (ResourceNotFoundException, TooManyRequestsException,
 // RequestTooLargeException, a bootstrap that cannot be started) means that nothing was run. ctx bounds the wait
 // for the function's process to be free; what has started runs to its own end or deadline, as in Lambda.
 func (h *Host) Invoke(ctx context.Context, nameOrARN string, payload []byte) (Result, error) {
-	f, err := h.findFunction(nameOrARN)
+	f, qualifier, err := h.findFunction(nameOrARN, "")
 	if err != nil {
 		return Result{}, err
 	}
@@ -53,7 +53,7 @@ func (h *Host) Invoke(ctx context.Context, nameOrARN string, payload []byte) (Re
 		return Result{}, err
 	}
 	defer h.leaveInvocation(f)
-	in := invocation{id: id, arn: f.arn, payload: payload}
+	in := invocation{id: id, arn: qualify(f.arn, qualifier), payload: payload}
 	if f.Handler != nil {
 		return limitAnswer(h.callHandler(ctx, f, in)), nil
 	}
@@ -136,7 +136,7 @@ func (h *Host) startFunction(f *function) error {
 // Kill ends the function's process at whatever point it is, as a crash or a lost machine would: the invocation it
 // runs fails with Runtime.ExitError, and the next one starts a new process. Nothing happens where none runs.
 func (h *Host) Kill(nameOrARN string) {
-	f, err := h.findFunction(nameOrARN)
+	f, _, err := h.findFunction(nameOrARN, "")
 	if err != nil {
 		return
 	}

@@ -195,6 +195,33 @@ func (d *Direct) RotateSecret(ctx context.Context, in *sdk.RotateSecretInput, _ 
 	}, nil
 }
 
+// TagResource is the method of the SDK's client.
+func (d *Direct) TagResource(ctx context.Context, in *sdk.TagResourceInput, _ ...func(*sdk.Options)) (*sdk.TagResourceOutput, error) {
+	typed := tagInput{SecretID: aws.ToString(in.SecretId)}
+	for _, t := range in.Tags {
+		typed.Tags = append(typed.Tags, tag{aws.ToString(t.Key), aws.ToString(t.Value)})
+	}
+	answer, err := makeCall(ctx, d, request{operation: "TagResource", secret: typed.SecretID}, func() (struct{}, error) {
+		return d.svc.tagResource(ctx, typed)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.TagResourceOutput{ResultMetadata: d.responseMetadata(answer.at)}, nil
+}
+
+// UntagResource is the method of the SDK's client.
+func (d *Direct) UntagResource(ctx context.Context, in *sdk.UntagResourceInput, _ ...func(*sdk.Options)) (*sdk.UntagResourceOutput, error) {
+	typed := untagInput{SecretID: aws.ToString(in.SecretId), TagKeys: slices.Clone(in.TagKeys)}
+	answer, err := makeCall(ctx, d, request{operation: "UntagResource", secret: typed.SecretID}, func() (struct{}, error) {
+		return d.svc.untagResource(ctx, typed)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.UntagResourceOutput{ResultMetadata: d.responseMetadata(answer.at)}, nil
+}
+
 // unsupportedParam is a parameter that the stand-in does not reproduce.
 type unsupportedParam struct {
 	name string

@@ -55,6 +55,12 @@ func TestDirectAnswersAsTheGenuineClientDoes(t *testing.T) {
 	s, long := aws.String, strings.Repeat("x", 257)
 	arn := newPair(t).direct.svc.arnPrefix()
 	for name, in := range map[string]any{
+		"tag":                           &sdk.TagResourceInput{SecretId: s("s"), Tags: []types.Tag{{Key: s("rotary:a"), Value: s("1")}, {Key: s("env"), Value: s("prod")}}},
+		"tag with too much":             &sdk.TagResourceInput{SecretId: s("s"), Tags: []types.Tag{{Key: s("rotary:a"), Value: &long}}},
+		"tag with a character":          &sdk.TagResourceInput{SecretId: s("s"), Tags: []types.Tag{{Key: s("rotary:a"), Value: s("a,b")}}},
+		"tag what is gone":              &sdk.TagResourceInput{SecretId: s("gone"), Tags: []types.Tag{{Key: s("rotary:a"), Value: s("1")}}},
+		"untag":                         &sdk.UntagResourceInput{SecretId: s("s"), TagKeys: []string{"env", "none"}},
+		"untag nothing there":           &sdk.UntagResourceInput{SecretId: s("none"), TagKeys: []string{"env"}},
 		"describe":                      &sdk.DescribeSecretInput{SecretId: s("s")},
 		"describe by ARN":               &sdk.DescribeSecretInput{SecretId: s(arn + "s")},
 		"describe without a value":      &sdk.DescribeSecretInput{SecretId: s("empty")},

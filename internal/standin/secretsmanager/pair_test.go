@@ -27,6 +27,8 @@ type api interface {
 	PutSecretValue(context.Context, *sdk.PutSecretValueInput, ...func(*sdk.Options)) (*sdk.PutSecretValueOutput, error)
 	UpdateSecretVersionStage(context.Context, *sdk.UpdateSecretVersionStageInput, ...func(*sdk.Options)) (*sdk.UpdateSecretVersionStageOutput, error)
 	RotateSecret(context.Context, *sdk.RotateSecretInput, ...func(*sdk.Options)) (*sdk.RotateSecretOutput, error)
+	TagResource(context.Context, *sdk.TagResourceInput, ...func(*sdk.Options)) (*sdk.TagResourceOutput, error)
+	UntagResource(context.Context, *sdk.UntagResourceInput, ...func(*sdk.Options)) (*sdk.UntagResourceOutput, error)
 }
 
 // sendInput makes the call that an SDK input is for.

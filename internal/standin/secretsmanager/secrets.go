@@ -2,9 +2,7 @@ package secretsmanager
 
 import (
 	"context"
-	"maps"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -16,8 +14,6 @@ type deletion struct {
 	at    time.Time
 	timer *sim.Timer
 }
-
-type tag struct{ Key, Value string }
 
 type createSecretInput struct {
 	Name               string
@@ -40,6 +36,9 @@ func (s *Service) createSecret(_ context.Context, in createSecretInput) (version
 		return versionAnswer{}, err
 	}
 	if err := checkToken(in.ClientRequestToken); err != nil {
+		return versionAnswer{}, err
+	}
+	if err := checkTags(in.Tags); err != nil {
 		return versionAnswer{}, err
 	}
 	s.mu.Lock()
@@ -206,50 +205,4 @@ func (s *Service) restoreSecret(_ context.Context, in idInput) (versionAnswer, e
 		s.scheduleRotation(e)
 	}
 	return e.answerNamed(""), nil
-}
-
-type tagInput struct {
-	SecretID string `json:"SecretId"`
-	Tags     []tag
-}
-
-func (s *Service) tagResource(_ context.Context, in tagInput) (struct{}, error) {
-	return s.changeTags(in.SecretID, func(tags map[string]string) {
-		for _, t := range in.Tags {
-			tags[t.Key] = t.Value
-		}
-	})
-}
-
-type untagInput struct {
-	SecretID string `json:"SecretId"`
-	TagKeys  []string
-}
-
-func (s *Service) untagResource(_ context.Context, in untagInput) (struct{}, error) {
-	return s.changeTags(in.SecretID, func(tags map[string]string) {
-		for _, key := range in.TagKeys {
-			delete(tags, key)
-		}
-	})
-}
-
-func (s *Service) changeTags(id string, change func(map[string]string)) (struct{}, error) {
-	s.mu.Lock()
-	defer s.unlockAndEmit()
-	e, err := s.findUndeleted(id)
-	if err != nil {
-		return struct{}{}, err
-	}
-	change(e.tags)
-	e.changed = s.cfg.Clock.Now()
-	return struct{}{}, nil
-}
-
-func (e *entry) tagList() []tag {
-	var list []tag
-	for _, key := range slices.Sorted(maps.Keys(e.tags)) {
-		list = append(list, tag{key, e.tags[key]})
-	}
-	return list
 }

@@ -16,12 +16,13 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// Config holds what a Service depends on. Every field but Lists is required. The functions are called without
+// Config holds what a Service depends on. Every field but Lists and TagsKeepDate is required. The functions are called without
 // any lock held, so they may call back into the service.
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
 	Lists           sim.Lists // in which order and in what pages lists are answered
+	TagsKeepDate    bool      // a changed tag leaves LastChangedDate as it was
 
 	Emit      func(sim.Event)                                // the account's default bus
 	Invoke    func(functionARN string, payload []byte) error // runs a rotation function; nil: the step succeeded

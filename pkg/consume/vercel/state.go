@@ -2,8 +2,10 @@ package vercel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -27,10 +29,18 @@ type projectState struct {
 // manyDeployments is the number of deployments that are read. One that matters is newer than the newest write.
 const manyDeployments = 50
 
+// absentError is the error for a project that Vercel does not find for this token, which it takes.
+type absentError struct{ error }
+
+func (e *absentError) Unwrap() error { return e.error }
+
 // readState reads the project. It reads the variables first: what is written after that makes the deployments seem
 // older, never newer.
 func (p *Project) readState(ctx context.Context) (*projectState, error) {
 	all, err := p.api.listVariables(ctx, p.spec.Project)
+	if refused, is := errors.AsType[*refusedError](err); is && refused.call.Status == http.StatusNotFound {
+		return nil, &absentError{err}
+	}
 	if err != nil {
 		return nil, err
 	}

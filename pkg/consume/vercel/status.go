@@ -3,6 +3,7 @@ package vercel
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +14,7 @@ import (
 )
 
 // Status looks at the variables and, for production, at the deployments. It writes nothing. An error means that
-// nothing is known.
+// nothing is known, and so does Unread. A project that Vercel does not find for this token is Absent.
 //
 //	receipts          | live deployment            | newest fresh one | Seen
 //	------------------|----------------------------|------------------|---------------------------------
@@ -31,6 +32,9 @@ import (
 // else is live or building is in play with the version its own receipt names, or else Unknown.
 func (p *Project) Status(ctx context.Context) (plan.Seen, error) {
 	l, err := p.readState(ctx)
+	if _, gone := errors.AsType[*absentError](err); gone {
+		return plan.Seen{Consumer: p.consumer, Unread: true, Unknown: err.Error(), Absent: err.Error()}, nil
+	}
 	if err != nil {
 		return plan.Seen{}, err
 	}
