@@ -185,7 +185,7 @@ mutants: ## seed protocol bugs, one by one: some test must catch each; goes on w
 contracts: ## install what vendors publish about their APIs (npm ci), for the tests that check against it
 	@$(call npm_ci,contracts,contracts)
 
-databases: ## install MariaDB for the tests (apt-get, without a service), where it is missing
+databases: build/mariadb-plugins/simple_password_check.so ## install MariaDB for the tests (apt-get, without a service), where it is missing
 	@if [ -n "$$ROTARY_MARIADB_BIN" ] || PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then why="no apt-get"; \
 	elif [ "$$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then why="neither root nor sudo without a password"; \
@@ -198,6 +198,15 @@ databases: ## install MariaDB for the tests (apt-get, without a service), where 
 	fi; \
 	if [ "$(REQUIRE_ALL)" = 1 ]; then echo "databases: $$why"; exit 1; fi; \
 	echo "skip     databases: $$why"
+
+# The plugin is not in the server's core, and what it comes in would start a service. A test without it says so.
+build/mariadb-plugins/simple_password_check.so:
+	@if [ -n "$$ROTARY_MARIADB_PLUGINS" ] || [ -e /usr/lib/mysql/plugin/$(@F) ] || ! command -v apt-get >/dev/null; then exit 0; fi; \
+	mkdir -p $(@D)/package && cd $(@D)/package && \
+	if apt-get -qq download mariadb-server 2>/dev/null && dpkg-deb -x mariadb-server_*.deb .; then \
+		echo "apt-get  $(@F)"; cp usr/lib/mysql/plugin/$(@F) ..; \
+	fi; \
+	cd .. && rm -rf package
 
 cover: ## coverage of pkg and lambdas by the whole suite, into coverage.out
 	@go test -coverprofile coverage.out -coverpkg ./pkg/...,./lambdas/... ./... | grep -E '^(FAIL|--- FAIL)' || true

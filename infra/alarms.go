@@ -159,6 +159,9 @@ var looked = map[string]string{
 	plan.RollbackAbandoned: "Somebody has begun to go back, and left",
 	plan.DeadlinePassed:    "An emergency's deadline is over, and the old credential lives",
 	plan.UndeclaredKey:     "A secret that rotary made holds a key that the manifest does not declare",
+	plan.FrozenSecret:      "A source or bucket cannot be read or used, and keeps what it has",
+	plan.LabelsFilling:     "A secret has little room for labels left",
+	plan.RetirementFailed:  "A retirement fails again and again",
 }
 
 // alarmOnState returns an alarm that two of three periods of passes raise: once is no incident, because the next pass

@@ -18,7 +18,7 @@ import (
 type applyCmd struct {
 	Env            string        `arg:"" name:"ENV" help:"The environment."`
 	Direct         bool          `help:"Run the passes here; only where no pipeline is deployed, because an environment has one writer."`
-	AcceptRemovals []string      `placeholder:"NAME" help:"Names that a bucket may lose although the manifest still maps them."`
+	AcceptRemovals []string      `placeholder:"NAME" help:"Names that a bucket may lose, where rotary plan says that the brake holds it back; * is all of them."`
 	Timeout        time.Duration `help:"How long to follow." default:"30m"`
 	Yes            bool          `help:"Do not ask where the environment is protected."`
 }
@@ -40,9 +40,6 @@ func (c applyCmd) Run(a *app) error {
 	if err := refuseUnbuilt(env); err != nil {
 		return err
 	}
-	if err := c.checkAcceptedNames(env); err != nil {
-		return invalid{err}
-	}
 	s, err := a.connectSession(env)
 	if err != nil {
 		return err
@@ -61,24 +58,41 @@ func (c applyCmd) Run(a *app) error {
 	case env.Mode == manifest.Observe:
 		return s.onlyObserve()
 	}
+	if err := c.checkAcceptedNames(s); err != nil {
+		return err
+	}
 	if err := s.confirmProtected(c.Yes, "apply "+env.Name); err != nil {
 		return err
 	}
 	return c.runPasses(s)
 }
 
-// checkAcceptedNames makes sure that every accepted name is one that the manifest gives some bucket.
-func (c applyCmd) checkAcceptedNames(env *manifest.Environment) error {
-	names := map[string]bool{}
+// findUnmapped returns the accepted names that the manifest gives no bucket.
+func (c applyCmd) findUnmapped(env *manifest.Environment) []string {
+	names := map[string]bool{plan.EveryName: true}
 	for _, b := range env.Buckets {
 		for _, name := range env.Entries(b).Names() {
 			names[name] = true
 		}
 	}
-	for _, name := range c.AcceptRemovals {
-		if !names[name] {
-			return fmt.Errorf("--accept-removals %s: the manifest gives this name to no bucket of %s, "+
-				"so no bucket is held back for it", name, env.Name)
+	return slices.DeleteFunc(slices.Clone(c.AcceptRemovals), func(name string) bool { return names[name] })
+}
+
+// checkAcceptedNames makes sure that every accepted name is one that the manifest gives some bucket, or one for which a
+// bucket is held back now.
+func (c applyCmd) checkAcceptedNames(s *session) error {
+	unmapped := c.findUnmapped(s.env)
+	if len(unmapped) == 0 {
+		return nil
+	}
+	report, err := s.lookNow()
+	if err != nil {
+		return err
+	}
+	for _, name := range unmapped {
+		if !slices.ContainsFunc(report.Waits, func(w plan.Wait) bool { return slices.Contains(w.Names, name) }) {
+			return invalid{fmt.Errorf("--accept-removals %s: the manifest gives this name to no bucket of %s, "+
+				"and no bucket is held back for it", manifest.Quote(name), s.env.Name)}
 		}
 	}
 	return nil

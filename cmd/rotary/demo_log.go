@@ -86,7 +86,11 @@ func (t *timeline) printEvent(e entry) {
 	case e.Msg == "event" && e.Why != "sweep" && e.Why != "again" && !strings.HasPrefix(e.Why, "a deployment"):
 		t.printLine("event", e.Why+": propagate wakes up")
 	case e.Msg == "step" && (e.Do == "write" || e.Do == "roll"):
-		t.printLine("propagate", plan.Step{Do: e.Do, Subject: e.Subject, Version: e.Version, Names: e.Names}.String())
+		text := plan.Step{Do: e.Do, Subject: e.Subject, Version: e.Version}.String()
+		if len(e.Names) > 0 {
+			text += ": " + strings.Join(e.Names, ", ")
+		}
+		t.printLine("propagate", text)
 	}
 }
 

@@ -16,6 +16,9 @@ func (c rotateCmd) rotateInEmergency(s *session, source manifest.Source) error {
 	if err != nil {
 		return err
 	}
+	if why := operate.FindObstacle(report.Source(source.Name), c.OnlyDeclaredKeys); why != "" {
+		return refuseRotation(source.Name, why)
+	}
 	e, err := c.findEmergency(s, source)
 	if err != nil {
 		return err
@@ -42,7 +45,11 @@ func (c rotateCmd) findEmergency(s *session, source manifest.Source) (operate.Em
 	if c.Deadline != nil {
 		deadline = *c.Deadline
 	}
-	return s.newOperator().FindEmergency(s.ctx, source, deadline, c.Again)
+	e, err := s.newOperator().FindEmergency(s.ctx, source, deadline, c.Again)
+	if c.OnlyDeclaredKeys {
+		e = e.OnlyDeclared()
+	}
+	return e, err
 }
 
 func describeEmergency(e operate.Emergency) string {

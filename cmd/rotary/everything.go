@@ -89,6 +89,9 @@ func (c *campaign) decideRow(source manifest.Source, report plan.Report) *row {
 		r.Set(operate.ByHand, person)
 	case impossible != nil:
 		r.Set(operate.Declined, impossible)
+	case operate.FindObstacle(seen, false) != "":
+		r.Set(operate.Declined, nil)
+		r.said = operate.FindObstacle(seen, false)
 	case c.Emergency:
 		c.prepareEmergency(r, report)
 	case hindrance.Exists():

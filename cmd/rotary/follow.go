@@ -107,10 +107,7 @@ func describeNews(r plan.Report) []string {
 		}
 	}
 	for _, step := range r.Steps {
-		if n := len(step.Names); n > 6 {
-			step.Names = append(step.Names[:5:5], countNoun(n-5, "more name"))
-		}
-		lines = append(lines, step.String())
+		lines = append(lines, step.Line(5))
 	}
 	for _, w := range r.Waits {
 		w.Until = time.Time{}

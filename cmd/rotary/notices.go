@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -26,12 +27,33 @@ func (a *app) printNotices(r plan.Report) {
 func listNotices(r plan.Report) []string {
 	var all []string
 	for _, s := range r.Sources {
+		all = append(all, describeKept(s)...)
 		if s.AtOnce {
 			all = append(all, describeAtOnce(s))
 		}
 		if s.Undeclared > 0 && !isAlarmed(r, plan.UndeclaredKey, s.Name) {
 			all = append(all, fmt.Sprintf("source %s holds %s that nobody declared; rotary keeps what is there", s.Name,
 				countNoun(s.Undeclared, "key")))
+		}
+	}
+	return all
+}
+
+// describeKept returns a line for each version of a source that carries a veto, and for each whose retirement has failed.
+func describeKept(s plan.SourceReport) []string {
+	var all []string
+	describe := func(version, what string) {
+		all = append(all, fmt.Sprintf("version %s of %s: %s", history.Short(version), s.Name, what))
+	}
+	if len(s.Kept) > 0 {
+		describe(s.Version, "it is current, and carries "+strings.Join(s.Kept, ", "))
+	}
+	for _, o := range s.Owed {
+		if len(o.Kept) > 0 {
+			describe(o.Version, "it is owed, and carries "+strings.Join(o.Kept, ", "))
+		}
+		if o.Failed != nil {
+			describe(o.Version, o.Failed.String())
 		}
 	}
 	return all

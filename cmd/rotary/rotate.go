@@ -16,22 +16,25 @@ import (
 )
 
 type rotateCmd struct {
-	Env       string         `arg:"" name:"ENV" help:"The environment."`
-	Source    string         `arg:"" optional:"" name:"SOURCE" help:"The source."`
-	All       bool           `help:"Every source that rotary rotates, instead of one SOURCE."`
-	Parallel  int            `placeholder:"N" help:"With --all: how many rotations are under way at once; default 4."`
-	Emergency bool           `help:"The credential has leaked: rotate although an older one is still in use. Says first who breaks, and when."`
-	Deadline  *time.Duration `placeholder:"D" help:"With --emergency: the old credential dies after this time, whoever still uses it; without it, its consumers decide."`
-	Again     bool           `help:"With --emergency: what is under way has leaked too: stop it, and begin anew."`
-	Wait      bool           `help:"Follow until every consumer runs the new credential and the old one is retired."`
-	Timeout   time.Duration  `help:"How long to follow." default:"3h"`
-	Yes       bool           `help:"Do not ask."`
+	Env              string         `arg:"" name:"ENV" help:"The environment."`
+	Source           string         `arg:"" optional:"" name:"SOURCE" help:"The source."`
+	All              bool           `help:"Every source that rotary rotates, instead of one SOURCE."`
+	Parallel         int            `placeholder:"N" help:"With --all: how many rotations are under way at once; default 4."`
+	Emergency        bool           `help:"The credential has leaked: rotate although an older one is still in use. Says first who breaks, and when."`
+	Deadline         *time.Duration `placeholder:"D" help:"With --emergency: the old credential dies after this time, whoever still uses it; without it, its consumers decide."`
+	Again            bool           `help:"With --emergency: what is under way has leaked too: stop it, and begin anew."`
+	OnlyDeclaredKeys bool           `help:"The login is too short or too common to be looked for: you know that nothing but the keys of its rotator holds it."`
+	Wait             bool           `help:"Follow until every consumer runs the new credential and the old one is retired."`
+	Timeout          time.Duration  `help:"How long to follow." default:"3h"`
+	Yes              bool           `help:"Do not ask."`
 }
 
 func (rotateCmd) Help() string {
 	return `Asks Secrets Manager to rotate the source now; the rotate Lambda makes the new credential. It is refused, and nothing changes, while an older credential of the source is still owed or a rotation is under way. Exit code 0 once it has started, with --wait once the old credential is dead; 1 where it is refused now, 2 where the source is none that rotates; 3 where --wait ends before everything has followed: the rotation goes on by itself.
 
 An --emergency goes past that: it rotates beside what is owed, and joins a rotation that has just begun: that one becomes the emergency. With --again it stops whatever is under way, because that has leaked too, and begins anew. Before it starts it says which credential dies at once because the target has room for two only, and what becomes of each consumer; it asks in every environment. With --deadline (1m to 168h) whatever is older than the new credential dies then, used or not; what rotary retain holds lives on. Run again, after a crash too, it goes on with the emergency that is under way: a --deadline can bring the end forward and not put it off.
+
+A password of less than 8 characters, or one like "changeme", is not looked for by itself: the first rotation of such a login is refused until you say --only-declared-keys, because another key or source could hold it too and would go on with the old one.
 
 With --all, what a person rotates and what is refused is listed with the reason, and stops nothing else. Exit code 0 only if every source that rotary rotates was rotated, with --wait only if every old credential is dead; 1 where one was refused or failed; 3 where something is still on its way.
 
@@ -59,6 +62,8 @@ func (c rotateCmd) checkFlags() error {
 		return fmt.Errorf("--deadline is not between %s and %s", minDeadline, maxDeadline)
 	case c.Again && !c.Emergency:
 		return errors.New("--again is for an --emergency")
+	case c.OnlyDeclaredKeys && c.All:
+		return errors.New("--only-declared-keys is for one SOURCE: it is about what that one holds")
 	case c.Parallel != 0 && !c.All:
 		return errors.New("--parallel is for --all")
 	case c.Parallel < 0 || c.Parallel > maxParallel:
@@ -113,6 +118,9 @@ func (c rotateCmd) rotatePlanned(s *session, source manifest.Source) error {
 	if hindrance := operate.FindHindrance(seen); hindrance.Exists() {
 		return refuseRotation(source.Name, s.describeHindrance(source.Name, hindrance, report))
 	}
+	if why := operate.FindObstacle(seen, c.OnlyDeclaredKeys); why != "" {
+		return refuseRotation(source.Name, why)
+	}
 	for _, line := range describeOutage(source, seen) {
 		fmt.Fprintln(s.peopleWriter(), line)
 	}
@@ -120,7 +128,11 @@ func (c rotateCmd) rotatePlanned(s *session, source manifest.Source) error {
 		return err
 	}
 	version := newID()
-	if err := s.newOperator().Rotate(s.ctx, source, version); err != nil {
+	start := s.newOperator().Rotate
+	if c.OnlyDeclaredKeys {
+		start = s.newOperator().RotateOnlyDeclared
+	}
+	if err := start(s.ctx, source, version); err != nil {
 		return err
 	}
 	if err := s.printStarted(source, version, c.Wait); err != nil || !c.Wait {

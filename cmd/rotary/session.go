@@ -168,5 +168,5 @@ func (d direct) openJob(name string) (rotate.Job, error) {
 		return rotate.Job{}, fmt.Errorf("source %s is none of environment %s", name, d.env.Name)
 	}
 	rotator, err := rotators.Opener(rotators.Reach{Environment: d.env, Store: d.store, AWS: d.cfg})(source)
-	return rotate.Job{Store: d.store, Source: source, Rotator: rotator}, err
+	return rotate.Job{Store: d.store, Source: source, Rotator: rotator, Environment: d.env}, err
 }

@@ -85,12 +85,16 @@ func sourceTable(r plan.Report) string {
 
 func sourceState(s plan.SourceReport) string {
 	var parts []string
+	if s.Frozen != "" {
+		parts = append(parts, "frozen")
+	}
 	if s.Pending != "" {
 		parts = append(parts, "rotating to "+history.Short(s.Pending))
 	}
 	if n := len(s.Owed); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d owed", n))
 	}
+	parts = append(parts, s.Kept...)
 	return strings.Join(parts, ", ")
 }
 

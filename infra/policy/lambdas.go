@@ -272,7 +272,8 @@ func Rotate(env *manifest.Environment, key string, network bool) Document {
 				Action:   []string{"secretsmanager:UpdateSecretVersionStage"},
 				Resource: own,
 				Condition: stageCondition(
-					history.AWSCurrent, history.AWSPending, history.Live+"*", history.Making+"*", history.Rollback),
+					history.AWSCurrent, history.AWSPending, history.Live+"*", history.Making+"*", history.Declared+"*",
+					history.Rollback),
 			},
 		),
 		throughSecretsManager(key, encrypting, read),

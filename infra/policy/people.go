@@ -344,6 +344,7 @@ func Platform(env *manifest.Environment, key string) Document {
 					history.Live+"*",
 					history.Retain,
 					history.Deadline+"*",
+					history.Declared+"*",
 				),
 			},
 		),

@@ -15,6 +15,7 @@ var revealers = map[string]string{
 	// Between Secrets Manager and our types.
 	"pkg/bucket revealTexts":      "writes the JSON of a bucket or source, which is a Value again",
 	"pkg/bucket ReadSource":       "parses a source",
+	"pkg/bucket ReadEverything":   "parses a source, with what it does not declare",
 	"pkg/bucket WriteSource":      "edits the text of a source, which is a Value again",
 	"pkg/store Store.Put":         "PutSecretValue, with its rotation token",
 	"pkg/reconcile parseBucket":   "parses a version of a bucket",
@@ -56,6 +57,9 @@ var revealers = map[string]string{
 
 	// Compared with other values; what is looked for stays behind the closure of a Matcher.
 	"pkg/credential IsWeak":              "compares with what is common",
+	"pkg/credential isCommon":            "the same, of placeholders alone",
+	"pkg/credential checkLoginKind":      "tells a connection string from a placeholder",
+	"pkg/credential checkAccessKeyKind":  "the same, for the id of an access key",
 	"pkg/credential isPublic":            "tells a public key from a private one",
 	"pkg/credential leavesLoginOut":      "the same, of one without a login",
 	"pkg/credential readLogin":           "parses a connection string",

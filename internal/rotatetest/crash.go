@@ -98,6 +98,11 @@ type mortal struct {
 	caller
 }
 
+func (m mortal) Look(ctx context.Context, name string) (h history.History, err error) {
+	err = m.call("Look", func() error { h, err = m.Store.Look(ctx, name); return err })
+	return h, err
+}
+
 func (m mortal) LookAll(ctx context.Context, name string) (h history.History, err error) {
 	err = m.call("LookAll", func() error { h, err = m.Store.LookAll(ctx, name); return err })
 	return h, err

@@ -78,6 +78,10 @@ func listCases(t *testing.T, w World) []testCase {
 	}
 	if !w.Source.AtOnce() {
 		all = append(all, ofOverlapping()...)
+		all = append(all, testCase{"what another source holds now is not retired", testSharedIsNotRetired})
+		if w.Accepts != nil {
+			all = append(all, testCase{"nothing is taken over that another source holds", testNothingIsTakenOver})
+		}
 	}
 	if w.Session != nil {
 		all = append(all, testCase{"a deadline ends the sessions of what dies", testDeadlineEndsSessions})
@@ -108,6 +112,9 @@ func ofEvery() []testCase {
 		{"Advance fails where AWSCURRENT has moved", advanceMoved},
 		{"Advance fails where somebody retains the version", advanceRetained},
 		{"LIVE comes off last", liveLast},
+		{"a credential that another source holds is not rotated", testHeldElsewhere},
+		{"a credential that another source has held is rotated", testDeadElsewhere},
+		{"a credential under a key that does not move is not rotated", testUndeclaredHolder},
 	}
 }
 

@@ -42,6 +42,8 @@ type source struct {
 	byHand  map[string]bool
 	lost    int  // credentials that may be left at the target, each of which was said
 	done    bool // Secrets Manager has seen every step of the rotation succeed
+
+	environment *manifest.Environment // nil: it has this source only
 }
 
 // newSource returns a source whose first value a person has put and no pass has marked yet.
@@ -131,7 +133,10 @@ func (s *source) disableRotation() {
 }
 
 func (s *source) openJob() rotate.Job {
-	return rotate.Job{Store: s.store, Source: s.Source, Rotator: s.Open(func(_ string, do func() error) error { return do() })}
+	return rotate.Job{
+		Store: s.store, Source: s.Source, Environment: s.environment,
+		Rotator: s.Open(func(_ string, do func() error) error { return do() }),
+	}
 }
 
 // runSteps does some steps, or all, as Secrets Manager does: the first failure ends the try.

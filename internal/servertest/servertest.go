@@ -47,6 +47,24 @@ func Find(variable, program string, folders ...string) (string, error) {
 	return "", fmt.Errorf("there is no %s in PATH or in %s; %s can name its folder", program, strings.Join(folders, ", "), variable)
 }
 
+// FindFile returns the path of a file in the folder that an environment variable names, else in the last match of the
+// first pattern that has it.
+func FindFile(variable, name string, patterns ...string) (string, error) {
+	if only := os.Getenv(variable); only != "" {
+		patterns = []string{only}
+	}
+	for _, pattern := range patterns {
+		matches, err := filepath.Glob(filepath.Join(pattern, name))
+		if err != nil {
+			return "", err
+		}
+		if len(matches) > 0 {
+			return matches[len(matches)-1], nil
+		}
+	}
+	return "", fmt.Errorf("there is no %s in %s; %s can name its folder", name, strings.Join(patterns, ", "), variable)
+}
+
 // Folder makes a temporary folder for a server, which goes with the test. Its name is short: a Unix socket fits in it.
 func Folder(t testing.TB) string {
 	t.Helper()

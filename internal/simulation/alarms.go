@@ -81,7 +81,7 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 	if !w.isOwed(v) {
 		return all
 	}
-	debt := oldDebt
+	debt := max(oldDebt, 2*w.Env.RetirementTakes(s)+time.Minute)
 	if s.Rotate.Kind() == manifest.Manual {
 		debt = max(debt, s.MaxAge.Std()+time.Minute)
 	}

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -180,17 +181,29 @@ func inputFaults() []line {
 		writes := slices.DeleteFunc(slices.Clone(*p.calls), func(m made) bool { return !m.Write || m.Caller == rotateLambda || m.Service == "database" })
 		p.want("writes", len(writes), 0)
 	}
+	othersGoOn := func(p played) {
+		p.accepts(1)
+		p.want("retirements", p.count(call{service: "database", operation: "ALTER ROLE own"}), 1)
+		p.waits("vendor", plan.Frozen)
+	}
+	leftAlone := func(secret string, then func(played)) func(played) {
+		return func(p played) {
+			then(p)
+			here := slices.DeleteFunc(slices.Clone(*p.calls), func(m made) bool { return !m.Write || !strings.HasSuffix(m.Resource, secret) })
+			p.want("writes of "+secret, len(here), 0)
+		}
+	}
 	values := []call{{service: "secretsmanager", operation: "BatchGetSecretValue"}, {service: "secretsmanager", operation: "GetSecretValue"}}
 	return []line{
 		{name: "F33 malformed input", tests: []string{
 			"pkg/bucket TestASourceThatIsRefused", "pkg/bucket TestAKeyWithoutAValueIsSkipped", "pkg/bucket TestEveryFaultIsNamedAndNoValueIs",
-			"pkg/reconcile TestInvalidInputWritesNothingAnywhere", "internal/e2e TestStory03AnEmptyReadWritesNothing",
+			"pkg/reconcile TestInvalidInputIsWrittenNowhere", "internal/e2e TestStory03AnEmptyReadWritesNothing",
 		}},
 		{name: "F34 too large", tests: []string{"pkg/manifest TestSizes", "pkg/bucket TestEveryProblemIsReportedAtOnce", "pkg/consume/github TestWhatGitHubRefusesIsRefusedBeforeAnyWrite", "pkg/consume/vercel TestRefusesWhatDoesNotFit"}},
 		{name: "F35 collisions, reserved names, names that differ by case", tests: []string{"pkg/manifest TestNamesThatSinksRefuse", "pkg/manifest TestCountsAndCases", "pkg/manifest TestProblems", "pkg/bucket TestEveryProblemIsReportedAtOnce"}},
-		{name: "F36 a secret is deleted, or its key disabled", tests: []string{"pkg/reconcile TestASecretThatIsGoneStopsThePassBeforeItsFirstWrite", "pkg/store TestADeletedSecretIsAnErrorEverywhere"}, play: []tale{
-			{play: "rotate db; bin vendor; sweeps; sweeps", now: untouched, then: "unbin vendor"},
-			{play: "rotate db; bin api-secrets; sweeps; sweeps", now: untouched, then: "unbin api-secrets"},
+		{name: "F36 a secret is deleted, or its key disabled", tests: []string{"pkg/reconcile TestABadSourceFreezesItselfAlone", "pkg/reconcile TestABadBucketFreezesItselfAlone", "pkg/store TestADeletedSecretIsAnErrorEverywhere"}, play: []tale{
+			{play: "rotate db; bin vendor; sweeps; sweeps", now: leftAlone("vendor", othersGoOn), then: "unbin vendor"},
+			{play: "rotate db; bin api-secrets; sweeps; sweeps", now: leftAlone("api-secrets", played.kept), then: "unbin api-secrets"},
 			{play: "put db; sweeps; sweeps", fails: &failing{values, sim.Denied}, now: untouched},
 		}},
 		{name: "F37 the 21st label, and more than 100 versions", tests: []string{

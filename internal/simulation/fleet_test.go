@@ -81,7 +81,7 @@ func told(t *testing.T, fleet bool, schedule Schedule) []string {
 func timeless(r plan.Report) string {
 	text := ""
 	for _, s := range r.Steps {
-		text += fmt.Sprintln(s.Do, s.Subject, s.Version, s.Names)
+		text += fmt.Sprintln(s.Do, s.Subject, s.Version, s.List())
 	}
 	for _, w := range r.Waits {
 		text += fmt.Sprintln("wait", w.Subject, w.Version, w.Reason)

@@ -144,7 +144,7 @@ func isLagging(err error) bool {
 func logReport(report plan.Report) {
 	slog.Info("pass", "converged", report.Converged, "steps", len(report.Steps), "waits", len(report.Waits))
 	for _, step := range report.Steps {
-		slog.Info("step", "do", step.Do, "subject", step.Subject, "version", step.Version, "names", step.Names,
+		slog.Info("step", "do", step.Do, "subject", step.Subject, "version", step.Version, "names", step.List(),
 			"detail", step.Detail)
 	}
 	for _, wait := range report.Waits {

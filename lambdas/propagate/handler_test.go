@@ -210,11 +210,11 @@ func TestAnAppointmentThatCannotBeMadeIsAlarmedAndBlocksNothing(t *testing.T) {
 func TestTheLogTellsWhatAPassDid(t *testing.T) {
 	b := newBench(t)
 	b.report.Converged = false
-	b.report.Steps = []plan.Step{{Do: "write", Subject: "api-secrets", Version: "v1", Names: []string{"A"}}, {Do: "roll", Subject: "api"}}
+	b.report.Steps = []plan.Step{{Do: "write", Subject: "api-secrets", Version: "v1", NameChanges: plan.NameChanges{Changed: []string{"A"}}}, {Do: "roll", Subject: "api"}}
 	b.report.Waits = []plan.Wait{{Subject: "handshake", Reason: plan.InUse, Detail: "consumer api may still use it"}}
 	b.batch("m1 " + sweep)
 	for _, parts := range [][]string{
-		{`"msg":"pass"`, `"converged":false`, `"steps":2`, `"waits":1`}, {`"msg":"step"`, `"do":"write"`, `"subject":"api-secrets"`, `"names":["A"]`},
+		{`"msg":"pass"`, `"converged":false`, `"steps":2`, `"waits":1`}, {`"msg":"step"`, `"do":"write"`, `"subject":"api-secrets"`, `"names":["~A"]`},
 		{`"msg":"step"`, `"do":"roll"`}, {`"msg":"wait"`, `"subject":"handshake"`, `"reason":"in-use"`, "consumer api"},
 	} {
 		if b.logged(parts...) != 1 {

@@ -119,7 +119,9 @@ func (h handler) runJob(ctx context.Context, source manifest.Source, r request) 
 	ctx, cancel := context.WithTimeout(ctx, rotate.Timeout)
 	defer cancel()
 	secrets := h.store.WithRotationToken(secret.New(r.RotationToken))
-	job := rotate.Job{Store: secrets, Source: source, Rotator: rotator, Pause: h.pause}
+	job := rotate.Job{
+		Store: secrets, Source: source, Rotator: rotator, Environment: h.environment, Pause: h.pause,
+	}
 	return r.askJob(ctx, job)
 }
 

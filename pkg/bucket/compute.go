@@ -25,7 +25,7 @@ func Compute(env *manifest.Environment, sources map[string]Source) ([]Bucket, er
 	checkSources(env, sources, problems)
 	buckets := make([]Bucket, 0, len(env.Buckets))
 	for _, definition := range env.Buckets {
-		buckets = append(buckets, computeBucket(env, definition, sources, problems))
+		buckets = append(buckets, computeBucket(env, definition, sources, Kept{}, problems))
 	}
 	if err := problems.sortedError(); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func checkSource(declared manifest.Source, held Source, problems *Problems) {
 	}
 }
 
-func computeBucket(env *manifest.Environment, definition manifest.Bucket, sources map[string]Source,
+func computeBucket(env *manifest.Environment, definition manifest.Bucket, sources map[string]Source, kept Kept,
 	problems *Problems) Bucket {
 	entries := env.Entries(definition)
 	bucket := Bucket{
@@ -86,13 +86,13 @@ func computeBucket(env *manifest.Environment, definition manifest.Bucket, source
 		problems.add(Problem{Bucket: definition.Name, Name: refusal.Entry.Name, What: refusal.What})
 	}
 	for _, source := range entries.Feeds() {
-		if _, read := sources[source]; !read {
+		if _, read := sources[source]; !read && !kept.Frozen[source] {
 			problems.add(Problem{Bucket: definition.Name, Source: source,
 				What: fmt.Sprintf("bucket %q needs source %q, which was not read", definition.Name, source)})
 		}
 	}
 	for _, entry := range entries {
-		if value, held := findValue(entry, sources); held {
+		if value, held := findValue(entry, sources, kept); held {
 			bucket.Values[entry.Name] = value
 			bucket.Origin[entry.Name] = Origin{Layer: entry.Layer, Source: entry.Source, Key: entry.Key}
 		}
@@ -101,9 +101,13 @@ func computeBucket(env *manifest.Environment, definition manifest.Bucket, source
 	return bucket
 }
 
-func findValue(entry manifest.Entry, sources map[string]Source) (secret.Value, bool) {
-	if entry.Layer == manifest.LayerComputed {
+func findValue(entry manifest.Entry, sources map[string]Source, kept Kept) (secret.Value, bool) {
+	switch {
+	case entry.Layer == manifest.LayerComputed:
 		return secret.New(entry.Text), true
+	case kept.Frozen[entry.Source]:
+		value, held := kept.Values[entry.Name]
+		return value, held
 	}
 	value, held := sources[entry.Source][entry.Key]
 	return value, held

@@ -68,14 +68,7 @@ func readStored(declared manifest.Source, text string) (map[string]string, int, 
 	if err != nil {
 		return nil, 0, err
 	}
-	s := storedReader{keys: map[string]string{}, around: map[string]string{}, text: text, values: map[string]string{}}
-	for _, key := range declared.KeyNames() {
-		place, _ := manifest.ParsePointer(declared.StoredName(key))
-		s.keys[place.String()] = key
-		for i := 1; i < len(place); i++ {
-			s.around[place[:i].String()] = key
-		}
-	}
+	s := newStoredReader(declared, text)
 	err = s.readObject(root, "")
 	return s.values, s.undeclared, err
 }
@@ -98,6 +91,18 @@ type storedReader struct {
 	text       string
 	values     map[string]string
 	undeclared int
+}
+
+func newStoredReader(declared manifest.Source, text string) *storedReader {
+	s := &storedReader{keys: map[string]string{}, around: map[string]string{}, text: text, values: map[string]string{}}
+	for _, key := range declared.KeyNames() {
+		place, _ := manifest.ParsePointer(declared.StoredName(key))
+		s.keys[place.String()] = key
+		for i := 1; i < len(place); i++ {
+			s.around[place[:i].String()] = key
+		}
+	}
+	return s
 }
 
 // readObject reads the declared values of the object at a place.

@@ -36,6 +36,11 @@ func IsWeak(value secret.Value) bool {
 	return slices.Contains(common, bare) || isSequence(text, 0) || isSequence(bare, 1)
 }
 
+// isCommon reports whether a value is a placeholder or a default.
+func isCommon(value secret.Value) bool {
+	return slices.Contains(common, strings.Map(keepAlphanumeric, strings.ToLower(secret.Reveal(value))))
+}
+
 func keepAlphanumeric(c rune) rune {
 	if c < utf8.RuneSelf && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
 		return -1

@@ -22,11 +22,17 @@ const (
 	Retain   = "RETAIN"    // a person's veto on retiring this source version
 	Rollback = "ROLLBACK"  // a rollback to this source version is in progress
 	Making   = "MAKING-"   // + start of the version id: an Unrepeatable rotator was asked to make it
+	Failed   = "FAILED-"   // + count, times and the last error: the retirement of this source version failed; plan.Failure
 	Deadline = "DEADLINE-" // + unix time or "none", + "-" + start of the version id: see Emergency
+	Declared = "DECLARED-" // + start of the version id: its rotation may move what nobody can look for
 )
 
 // MakingLabel returns the label that records that a rotator was asked to make version id.
 func MakingLabel(id string) string { return Making + id[:min(labelIDLength, len(id))] }
+
+// DeclaredLabel returns the label with which a person says of the rotation to version id that nothing but the declared
+// keys of the source holds its credential. It is on the current version until the rotation has begun.
+func DeclaredLabel(id string) string { return Declared + id[:min(labelIDLength, len(id))] }
 
 // Emergency is a rotation that may start while an older version is owed, which S5 (docs/safety.md) forbids any other.
 // Its label is put on the current version before it begins, goes over to the version it makes together with the value,

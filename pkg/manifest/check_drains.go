@@ -55,6 +55,13 @@ func (s Source) rotationTakes(drain time.Duration) time.Duration {
 	return time.Duration(s.countSteps()) * (max(drain, history.LateWrite) + history.Deregistered)
 }
 
+// RetirementTakes returns how long what a change of s replaces lives at most where everybody follows: the waits of each
+// step, and the longest time for which a consumer may use a version after it was replaced.
+func (e *Environment) RetirementTakes(s Source) time.Duration {
+	_, longest := e.findSlowest(s, Consumer.longestUse)
+	return s.rotationTakes(longest)
+}
+
 // countSteps returns how many versions a rotation of s makes.
 func (s Source) countSteps() int {
 	if s.Symmetric() != "" {

@@ -91,7 +91,8 @@ func TestAPassWritesWhatItSaw(t *testing.T) {
 		"Alarms Count Alarm=rotation-due Environment=dev: 2", "Alarms Count Alarm=rotation-stuck Environment=dev: 0",
 		"Alarms Count Alarm=retirement-owed Environment=dev: 0",
 		"Alarms Count Alarm=rollback-abandoned Environment=dev: 0",
-		"Alarms Count Alarm=deadline-passed Environment=dev: 1", "Alarms Count Alarm=undeclared-key Environment=dev: 0",
+		"Alarms Count Alarm=deadline-passed Environment=dev: 1", "Alarms Count Alarm=undeclared-key Environment=dev: 0", "Alarms Count Alarm=frozen-secret Environment=dev: 0",
+		"Alarms Count Alarm=labels-filling Environment=dev: 0", "Alarms Count Alarm=retirement-failed Environment=dev: 0",
 	}, Pass("dev", later, Outcome{Report: busy()}))
 }
 
@@ -209,7 +210,7 @@ func TestNoMetricHidesADimension(t *testing.T) {
 
 func TestNothingButNamesAndCountsIsWritten(t *testing.T) {
 	r, canary := busy(), "c4nary"
-	r.Steps = []plan.Step{{Do: canary, Subject: canary, Version: canary, Names: []string{canary}, Detail: canary}}
+	r.Steps = []plan.Step{{Do: canary, Subject: canary, Version: canary, NameChanges: plan.NameChanges{Changed: []string{canary}}, Detail: canary}}
 	r.Waits = []plan.Wait{{Subject: canary, Reason: plan.Reason(canary), Detail: canary}}
 	for i := range r.Consumers {
 		r.Consumers[i].Detail, r.Consumers[i].Running = canary, canary

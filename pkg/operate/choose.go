@@ -6,9 +6,10 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-// chooseOwed returns the owed version that a person means, by its id or the end of it; one that is alone needs no name.
+// chooseOwed returns the owed version that a person means, by its id or the end of it; one that is alone needs no name. how is
+// what names one.
 // The error is an *Invalid.
-func chooseOwed(source string, owed []string, given string) (string, error) {
+func chooseOwed(source string, owed []string, given, how string) (string, error) {
 	var all, meant []string
 	for _, id := range owed {
 		all = append(all, history.Short(id))
@@ -23,8 +24,8 @@ func chooseOwed(source string, owed []string, given string) (string, error) {
 		return "", newInvalid("source %s does not owe the retirement of that version; it owes %s",
 			source, strings.Join(all, ", "))
 	case len(meant) > 1:
-		return "", newInvalid("source %s owes %d retirements, %s: name one with --version",
-			source, len(all), strings.Join(all, ", "))
+		return "", newInvalid("source %s owes %d retirements, %s: name one with %s",
+			source, len(all), strings.Join(all, ", "), how)
 	}
 	return meant[0], nil
 }

@@ -53,6 +53,8 @@ type asked struct {
 	version string // of what it makes where it begins
 	until   time.Time
 	again   bool
+	// onlyDeclared: nothing but the declared keys of the source holds its credential, the person says.
+	onlyDeclared bool
 }
 
 // joinable is how long after its start a rotation is joined rather than stopped. Secrets Manager tries a rotation that
@@ -66,6 +68,19 @@ func SoonestDeadline(source manifest.Source) time.Duration {
 		return rotate.Outlast + time.Minute
 	}
 	return 0
+}
+
+// OnlyDeclared returns e with the word of a person that nothing but the declared keys of the source holds its
+// credential: see Operator.RotateOnlyDeclared.
+func (e Emergency) OnlyDeclared() Emergency {
+	e.ask.onlyDeclared = true
+	return e
+}
+
+// isDeclared reports whether the person's word is noted for the rotation, or whether that has made its version.
+func (e Emergency) isDeclared() bool {
+	_, noted := e.History.Labelled(history.DeclaredLabel(e.Version()))
+	return noted || isLive(e.Joined)
 }
 
 // Begins reports whether a rotation is started.

@@ -22,7 +22,7 @@ func seenEmergency(source manifest.Source, again bool, until time.Time, versions
 	e := Emergency{Source: source, Now: nine.Add(2 * time.Minute), Until: until, History: history.History{
 		Secret: "s", RotationEnabled: true, Versions: versions,
 	}}
-	e.ask = asked{"own00000-", until, again}
+	e.ask = asked{version: "own00000-", until: until, again: again}
 	e.Current, _ = e.History.Current()
 	e.classifyLabels()
 	return e

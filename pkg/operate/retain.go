@@ -58,7 +58,7 @@ func chooseRetainable(h history.History, source, given string) (string, error) {
 		return "", newInvalid("source %s owes no retirement, and its current version is %s",
 			source, history.Short(current.ID))
 	}
-	return chooseOwed(source, owed, given)
+	return chooseOwed(source, owed, given, "--version")
 }
 
 // Retain puts RETAIN on a version: from then on no pass asks for its retirement, and none that asked before begins.

@@ -63,7 +63,7 @@ func (o Operator) chooseBack(h history.History, source manifest.Source, given st
 	if previous, some := h.Labelled(history.AWSPrevious); given == "" && some && slices.Contains(owed, previous.ID) {
 		return previous.ID, nil
 	}
-	return chooseOwed(source.Name, owed, given)
+	return chooseOwed(source.Name, owed, given, "--version")
 }
 
 // describeWayForward is the command that gives a source a new credential.

@@ -2,9 +2,12 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/rotary-secrets/rotary/pkg/credential"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -64,12 +67,43 @@ func FindHindrance(s plan.SourceReport) Hindrance {
 	return Hindrance{Pending: s.Pending}
 }
 
+// FindObstacle returns why no rotation starts from the current version of a source, planned or in an emergency; "" for
+// nothing. onlyDeclared is the word of a person about a weak login: see RotateOnlyDeclared.
+func FindObstacle(s plan.SourceReport, onlyDeclared bool) string {
+	for _, o := range s.Obstacles {
+		if o.Reason != credential.Weak || !onlyDeclared {
+			return o.Text
+		}
+	}
+	return ""
+}
+
 // Rotate starts the planned rotation of a source that makes version. It does not wait for it.
 func (o Operator) Rotate(ctx context.Context, source manifest.Source, version string) error {
 	if err := o.Secrets.Rotate(ctx, source.Secret, version); err != nil {
 		return fmt.Errorf("rotate %s: %w", source.Name, err)
 	}
 	return nil
+}
+
+// RotateOnlyDeclared does what Rotate does, after a person has said that nothing but the declared keys of the source
+// holds its credential: of one that is too short or too common nobody can tell. The word is a label on the current
+// version, which the rotation takes off. Where Secrets Manager refuses to start it, nothing is left.
+func (o Operator) RotateOnlyDeclared(ctx context.Context, source manifest.Source, version string) error {
+	h, err := o.Secrets.Look(ctx, source.Secret)
+	if err != nil {
+		return err
+	}
+	current, _ := h.Current()
+	label := history.DeclaredLabel(version)
+	if err := o.Secrets.Move(ctx, source.Secret, label, current.ID, ""); err != nil {
+		return err
+	}
+	err = o.Rotate(ctx, source, version)
+	if isRefusal(err) {
+		err = errors.Join(err, o.Secrets.Move(ctx, source.Secret, label, "", current.ID))
+	}
+	return err
 }
 
 // Watch follows one rotation in report after report.

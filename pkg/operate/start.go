@@ -24,7 +24,7 @@ func (o Operator) FindEmergency(
 		e.Raised = deadline < soonest
 		e.Until = e.Now.Add(max(deadline, soonest))
 	}
-	e.ask = asked{o.NewID(), e.Until, again}
+	e.ask = asked{version: o.NewID(), until: e.Until, again: again}
 	e.classifyLabels()
 	return e, e.checkAllowed(o.Environment.Name)
 }
@@ -64,6 +64,7 @@ func (o Operator) StartEmergency(ctx context.Context, told Emergency) (version s
 //	a rotation that is to be stopped        | takes its AWSPENDING off
 //	one under way, and an earlier deadline  | puts another label beside its own: the first one counts
 //	one under way                           | nothing: done
+//	the person's word about weak keys only  | puts the label of that, if the rotation has made nothing
 //	a rotation to join                      | puts the label of that rotation's version
 //	nothing of this one                     | puts the label of its version on the current one
 //	the label of its version                | starts the rotation: done. Where Secrets Manager refuses,
@@ -103,6 +104,8 @@ func (o Operator) takeStep(ctx context.Context, e Emergency) (version string, er
 		return e.Going.ID, move(history.DeadlineLabel(e.Until, e.Going.ID), e.label.On.ID, "")
 	case e.Going.ID != "":
 		return e.Going.ID, nil
+	case e.ask.onlyDeclared && !e.isDeclared():
+		return "", move(history.DeclaredLabel(e.Version()), e.Current.ID, "")
 	case isLive(e.Joined):
 		return "", move(history.DeadlineLabel(e.Until, e.Joined.ID), e.Joined.ID, "")
 	case e.Joined.ID != "":
@@ -117,15 +120,17 @@ func (o Operator) takeStep(ctx context.Context, e Emergency) (version string, er
 // returns "" and no error: the next look joins or stops that one.
 func (o Operator) startRotation(ctx context.Context, e Emergency) (version string, err error) {
 	err = o.Rotate(ctx, e.Source, e.ask.version)
-	if _, refused := errors.AsType[interface {
-		error
-		Refusal() string
-	}](err); !refused {
+	if !isRefusal(err) {
 		return e.ask.version, err
 	}
-	label := history.DeadlineLabel(e.Until, e.ask.version)
-	if err := o.Secrets.Move(ctx, e.Source.Secret, label, "", e.Current.ID); err != nil {
-		return "", err
+	labels := []string{history.DeadlineLabel(e.Until, e.ask.version)}
+	if e.ask.onlyDeclared {
+		labels = append(labels, history.DeclaredLabel(e.ask.version))
+	}
+	for _, label := range labels {
+		if err := o.Secrets.Move(ctx, e.Source.Secret, label, "", e.Current.ID); err != nil {
+			return "", err
+		}
 	}
 	h, lookErr := o.Secrets.Look(ctx, e.Source.Secret)
 	if pending, some := h.Labelled(history.AWSPending); lookErr == nil && some && !pending.Has(history.AWSCurrent) {

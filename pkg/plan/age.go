@@ -99,6 +99,7 @@ type Withdrawal struct {
 //	not current, in play           | PAST       | –
 //	not current, a reader unseen,  | PAST       | –
 //	  or a stranger in a cluster   |            |
+//	deployable by what is kept     | PAST       | Wait
 //	any other                      | PAST       | Withdraw, then Mark GONE
 //	any other, after the wait      | GONE       | Drop
 //	any other                      | GONE       | Wait
@@ -124,7 +125,7 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 		case len(listStageLabels(v)) > 1:
 			p.restage(b, v, findStageLabel(v))
 		case is == isPast && withdrawable && !s.isInPlay(v.ID):
-			p.withdraw(s, b, v)
+			p.withdrawOrWait(s, b, v)
 		case is == isGone:
 			p.dropGone(s, b, v)
 		}
@@ -158,8 +159,16 @@ func newStageMark(b Bucket, v history.Version, label string) Mark {
 	return Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, To: v.ID, Off: off, Full: !b.HasRoom(1)}
 }
 
-// withdraw plans that nobody can start on a version any more.
-func (p *Plan) withdraw(s State, b Bucket, v history.Version) {
+// withdrawOrWait plans that nobody can start on a version any more. What is left to a pipeline holds it up.
+func (p *Plan) withdrawOrWait(s State, b Bucket, v history.Version) {
+	for _, c := range s.allConsumers() {
+		if slices.Contains(c.Kept, v.ID) {
+			p.Waits = append(p.Waits, Wait{Subject: b.Want.Name, Version: v.ID, Reason: Deployable, Detail: "consumer " +
+				c.Name + " has an ACTIVE task definition on it that rotary did not register, and the manifest says " +
+				"withdraw: own; deregister it, or leave withdraw out"})
+			return
+		}
+	}
 	p.Withdrawals = append(p.Withdrawals, Withdrawal{
 		Bucket: b.Want.Name, Version: v.ID, Mark: newStageMark(b, v, b.TimedLabel(history.Gone, s.Now, v.ID)),
 	})

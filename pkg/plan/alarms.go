@@ -13,7 +13,7 @@ import (
 // is that of its runbook.
 type Alarm struct {
 	Name    string `json:"name"`
-	Subject string `json:"subject"` // a source
+	Subject string `json:"subject"` // a source, or a bucket
 	Detail  string `json:"detail"`
 }
 
@@ -25,34 +25,48 @@ const (
 	RollbackAbandoned = "rollback-abandoned" // somebody has begun to go back, and left
 	DeadlinePassed    = "deadline-passed"    // an emergency's deadline is over, and the credential lives
 	UndeclaredKey     = "undeclared-key"     // a secret that rotary made holds a key that nobody declared
+	FrozenSecret      = "frozen-secret"      // a source or bucket cannot be read or used: it keeps what it has
+	LabelsFilling     = "labels-filling"     // a secret has little room for labels left
+	RetirementFailed  = "retirement-failed"  // a retirement fails again and again
 )
 
 // AlarmNames returns the names of all alarms.
 func AlarmNames() []string {
-	return []string{RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey}
+	return []string{
+		RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey,
+		FrozenSecret, LabelsFilling, RetirementFailed,
+	}
 }
 
 // How long things may take.
 const (
-	owedTooLong     = 3 * 24 * time.Hour // workflows drain for six hours, and laptops for a day
+	owedByHand      = 3 * 24 * time.Hour // a person has to revoke it at the vendor
+	owedAtLeast     = time.Hour          // rollouts, and pipelines that deploy
 	pendingTooLong  = 4 * time.Hour
 	rollbackTooLong = time.Hour
 	deadTooLate     = time.Hour
 	rotatesLate     = 2 * 24 * time.Hour // Secrets Manager rotates some time within a day
 )
 
-// findAlarms returns what a person has to look at. But for undeclared keys ages alone decide, so that an alarm is raised
+// findAlarms returns what a person has to look at. Where something takes too long ages alone decide, so that an alarm is raised
 // whatever the cause: a function that was unset, a schedule that was disabled, a consumer that never follows.
 func (s State) findAlarms() []Alarm {
 	var all []Alarm
 	for _, source := range s.Sources {
+		all = append(all, alarmsOfFrozen(source.Name, source.Frozen)...)
+		all = append(all, alarmsOfLabels(source.Name, source.History)...)
 		all = append(all, s.alarmsOfAge(source)...)
 		if source.Undeclared > 0 && !source.Manifest.Selects() {
 			all = append(all, Alarm{UndeclaredKey, source.Name, describeUndeclared(source.Undeclared)})
 		}
 		for _, v := range source.Owed() {
 			all = append(all, s.alarmsOfOwed(source, v)...)
+			all = append(all, alarmsOfFailure(source, v)...)
 		}
+	}
+	for _, b := range s.Buckets {
+		all = append(all, alarmsOfFrozen(b.Want.Name, b.Frozen)...)
+		all = append(all, alarmsOfLabels(b.Want.Name, b.History)...)
 	}
 	return append(all, s.alarmsOfDropped()...)
 }
@@ -107,10 +121,7 @@ func (s Source) isTooOld(age time.Duration) (rule string, old bool) {
 
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
-	limit := owedTooLong
-	if source.Manifest.Rotate.Kind() == manifest.Manual {
-		limit = cmp.Or(source.Manifest.MaxAge.Std(), owedTooLong)
-	}
+	limit := source.owedTooLong()
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit {
 		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(
 			"version %s was replaced %s ago and is not retired; rotary status %s says what blocks it",
@@ -121,6 +132,16 @@ func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 			"version %s should have died %s ago", history.Short(v.ID), formatAge(s.Now.Sub(at)))})
 	}
 	return all
+}
+
+// owedTooLong is for how long the source may owe a version: twice what its waits and drains explain. Where a person
+// retires, the manifest says how long that may take, or three days.
+func (s Source) owedTooLong() time.Duration {
+	limit := max(2*s.Takes, owedAtLeast)
+	if s.Manifest.Rotate.Kind() == manifest.Manual {
+		limit = max(limit, cmp.Or(s.Manifest.MaxAge.Std(), owedByHand))
+	}
+	return limit
 }
 
 // formatAge returns a duration in hours, or in days from 48 hours on.

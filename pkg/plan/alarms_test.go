@@ -49,21 +49,61 @@ func TestAlarmsComeOfAge(t *testing.T) {
 		{"a rotation that does not end", []string{RotationStuck}, rotating(pendingTooLong + 1)},
 		{"a vendor that is being asked", nil, making(history.AWSPending, live(3))},
 		{"a vendor that was asked and may have answered", []string{RotationStuck}, making()},
-		{"a retirement owed", nil, owed(manifest.Postgres, 0, owedTooLong)},
-		{"a retirement owed too long", []string{RetirementOwed}, owed(manifest.Postgres, 0, owedTooLong+1)},
-		{"a manual one owed too long, without a limit", []string{RetirementOwed}, owed(manifest.Manual, 0, owedTooLong+1)},
+		{"a retirement owed", nil, owed(manifest.Postgres, 0, owedAtLeast)},
+		{"a retirement owed too long", []string{RetirementOwed}, owed(manifest.Postgres, 0, owedAtLeast+1)},
+		{"one that its drains explain", nil, drained(day, owed(manifest.Postgres, 0, 2*day))},
+		{"one that its drains do not explain", []string{RetirementOwed}, drained(day, owed(manifest.Postgres, 0, 2*day+1))},
+		{"a manual one owed, without a limit", nil, owed(manifest.Manual, 0, owedByHand)},
+		{"a manual one owed too long, without a limit", []string{RetirementOwed}, owed(manifest.Manual, 0, owedByHand+1)},
+		{"a manual one that its drains explain", nil, drained(3*day, owed(manifest.Manual, 0, 6*day))},
+		{"labels that leave room", nil, labelled(14)},
+		{"labels that leave little room", []string{LabelsFilling}, labelled(15)},
+		{"a retirement that failed twice", nil, drained(day, failedTimes(2))},
+		{"a retirement that failed three times", []string{RetirementFailed}, drained(day, failedTimes(3))},
 		{"a manual one owed within its limit", nil, owed(manifest.Manual, 90*day, 90*day)},
 		{"a manual one owed over its limit", []string{RotationDue, RetirementOwed}, owed(manifest.Manual, 90*day, 90*day+1)},
-		{"a rollback under way", nil, rollingBack(rollbackTooLong)},
-		{"a rollback that somebody left", []string{RollbackAbandoned}, rollingBack(rollbackTooLong + 1)},
-		{"a deadline just now", nil, dying(deadTooLate)},
-		{"a deadline that passed it by", []string{DeadlinePassed}, dying(deadTooLate + 1)},
+		{"a rollback under way", nil, drained(day, rollingBack(rollbackTooLong))},
+		{"a rollback that somebody left", []string{RollbackAbandoned}, drained(day, rollingBack(rollbackTooLong+1))},
+		{"a deadline just now", nil, drained(day, dying(deadTooLate))},
+		{"a deadline that passed it by", []string{DeadlinePassed}, drained(day, dying(deadTooLate+1))},
 		{"a key that nobody declared", []string{UndeclaredKey}, holdingMore(1, false)},
 		{"keys of a secret that others use too", nil, holdingMore(3, true)},
 	} {
 		if diff := cmp.Diff(tt.want, named(tt.state())); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
+	}
+}
+
+// drained is a state whose source takes so long to retire.
+func drained(takes time.Duration, state func() State) func() State {
+	return func() State {
+		s := state()
+		s.db().Takes = takes
+		return s
+	}
+}
+
+// labelled is a state whose source carries n labels.
+func labelled(n int) func() State {
+	return func() State {
+		s := converged()
+		has := 0
+		for _, v := range s.db().Versions {
+			has += len(v.Labels)
+		}
+		s.db().Versions[0].Labels = append(s.db().Versions[0].Labels, customs(n-has)...)
+		return s
+	}
+}
+
+// failedTimes is a state whose owed version could not be retired so many times.
+func failedTimes(n int) func() State {
+	return func() State {
+		s := owing()
+		failure := Failure{Count: n, First: noon, Last: noon, Error: "permission denied"}
+		label(s.db(), 0, failure.Label(s.db().History, s.db().Versions[0]))
+		return s
 	}
 }
 

@@ -24,7 +24,7 @@ func TestAfterAnEmergencysDeadlineOnlyTheVetoesKeepAVersion(t *testing.T) {
 		t.Run(g.name, func(t *testing.T) {
 			s := urgent(noon)
 			g.shut(&s)
-			veto := slices.Contains([]Reason{Mode, Retained, Shared, ByHand}, g.reason)
+			veto := slices.Contains([]Reason{Mode, Retained, Frozen, Shared, ByHand}, g.reason)
 			advances := Make(s).Advances
 			if retired := slices.ContainsFunc(advances, func(a Advance) bool { return a.Version == sid(1) && a.Forced }); retired == veto {
 				t.Errorf("advances are %+v", advances)

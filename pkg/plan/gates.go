@@ -52,8 +52,10 @@ type gate func(s State, p Plan, d debt) (Wait, bool)
 var gates = []gate{
 	checkMode,
 	checkRetained,
+	checkFrozen,
 	checkPendingWork,
 	checkShared,
+	checkFrozenBucket,
 	checkUnseenConsumer,
 	checkStranger,
 	checkNotRolled,
@@ -63,10 +65,11 @@ var gates = []gate{
 	checkWitness,
 	checkSettling,
 	checkByHand,
+	checkRetryLater,
 }
 
 // vetoes are the gates that an emergency's deadline does not open.
-var vetoes = []gate{checkMode, checkRetained, checkShared, checkByHand}
+var vetoes = []gate{checkMode, checkRetained, checkFrozen, checkRoom, checkShared, checkByHand}
 
 // Gates returns every objection against retiring v, in the gates' order. None means that v may be retired now. Where an
 // emergency's deadline for v has passed, only the vetoes are asked: RETAIN wins over a deadline.
@@ -272,7 +275,7 @@ func checkByHand(s State, _ Plan, d debt) (Wait, bool) {
 	case len(d.keys) == 0:
 		what = "nothing to revoke: the current version holds the same values"
 	}
-	detail := what + "; then: rotary retire " + s.Environment + " " + d.source.Name + " --revoked"
+	detail := what + "; then: " + d.source.retireCommand(s.Environment, d.version)
 	return Wait{Reason: ByHand, Detail: detail}, manual || malformed
 }
 

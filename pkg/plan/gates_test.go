@@ -38,6 +38,14 @@ var shutting = []shut{
 	{"mode propagate", Mode, func(s *State) { s.Mode = manifest.Propagate }},
 	{"a person's RETAIN", Retained, func(s *State) { label(s.db(), 0, history.Retain) }},
 	{"a rollback in progress", Retained, func(s *State) { label(s.db(), 0, history.Rollback) }},
+	{"a frozen source", Frozen, func(s *State) { s.db().Frozen = "its key is disabled" }},
+	{"a bucket that cannot be read", FrozenBucket, func(s *State) {
+		gone := s.addBucket("gone")
+		gone.History, gone.Contents, gone.Frozen = history.History{}, nil, "it is in the bin"
+	}},
+	{"a retirement that failed a moment ago", RetryLater, func(s *State) {
+		label(s.db(), 0, Failure{Count: 1, First: noon, Last: noon.Add(-30 * time.Second)}.Label(s.db().History, s.db().Versions[0]))
+	}},
 	{"an owed version that is marked in this pass", PendingWork, func(s *State) {
 		s.db().Versions[0].Labels = slices.DeleteFunc(s.db().Versions[0].Labels, func(l string) bool { return strings.HasPrefix(l, history.Past) })
 	}},
@@ -196,17 +204,24 @@ func TestAWaitNamesTheSourceTheVersionAndTheFirstGateThatObjects(t *testing.T) {
 func TestAllGatesAreAskedAndInTheirOrder(t *testing.T) {
 	s := owing()
 	for _, g := range shutting {
-		if g.name != "a version that is no JSON object" && !strings.HasPrefix(g.name, "a symmetric") { // it has no content to be in use
+		symmetric := strings.HasPrefix(g.name, "a symmetric")
+		if g.name != "a version that is no JSON object" && !symmetric && g.reason != Frozen { // no content to be in use
 			g.shut(&s)
 		}
 	}
 	s.web().Drift = []string{"DB"} // it is rolled, and has the version in play
-	want := []Reason{Mode, Retained, PendingWork, Shared, UnseenConsumer, Stranger, NotRolled, InUse, Draining, Deployable, Settling, ByHand}
+	want := []Reason{
+		Mode, Retained, PendingWork, Shared, FrozenBucket, UnseenConsumer, Stranger, NotRolled, InUse, Draining, Deployable, Settling, ByHand, RetryLater,
+	}
 	if diff := cmp.Diff(want, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)
 	}
-	if len(want) != len(gates)-1 { // no target is a witness yet
-		t.Errorf("%d gates, %d tried", len(gates), len(want))
+	s.db().Frozen = "its key is disabled"
+	if got := objections(s); len(got) < 3 || got[2] != Frozen {
+		t.Errorf("a frozen source: objections %q", got)
+	}
+	if len(want)+1 != len(gates)-1 { // no target is a witness yet
+		t.Errorf("%d gates, %d tried", len(gates), len(want)+1)
 	}
 }
 

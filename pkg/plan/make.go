@@ -46,10 +46,10 @@ type Mark struct {
 
 // Write puts a bucket's content as a new version under its HELD label, then swaps AWSCURRENT from From to it.
 type Write struct {
-	Bucket  bucket.Bucket
-	From    string // the version under AWSCURRENT now; "" where there is none
-	Held    string // the HELD label of the new version
-	Changed []string
+	Bucket bucket.Bucket
+	From   string // the version under AWSCURRENT now; "" where there is none
+	Held   string // the HELD label of the new version
+	Names  NameChanges
 }
 
 // Roll starts to bring a consumer onto a bucket version.
@@ -81,7 +81,8 @@ type Wait struct {
 	Version string    `json:"version,omitempty"`
 	Reason  Reason    `json:"reason"`
 	Detail  string    `json:"detail,omitempty"`
-	Until   time.Time `json:"until,omitzero"` // when to look again; zero where only an event can tell
+	Names   []string  `json:"names,omitempty"` // that a bucket would lose
+	Until   time.Time `json:"until,omitzero"`  // when to look again; zero where only an event can tell
 }
 
 // Make decides what a pass does. Same state, same plan, same order.
@@ -108,6 +109,9 @@ type Wait struct {
 //	equals AWSCURRENT's      | –
 //	lacks a possible name,   | Wait (the brake), unless the removal was accepted
 //	  or has it empty now    |
+//	lacks any name, and was  | the same
+//	  never written before,  |
+//	  or a feed is frozen    |
 //	has no room for a label  | Wait: this Write alone is refused
 //	was written too often    | Wait: this Write alone is refused
 //	differs                  | Mark HELD on what is in play, then Write
@@ -136,6 +140,10 @@ func Make(s State) Plan {
 		p.rememberRelations(s, b)
 	}
 	for _, source := range s.Sources {
+		if source.Frozen != "" {
+			p.freezeSource(source)
+			continue
+		}
 		p.markVersions(s, source)
 		p.confirmEmergency(s, source)
 		p.awaitReaders(source)
@@ -149,7 +157,10 @@ func Make(s State) Plan {
 	}
 	for _, source := range s.Sources {
 		p.retireOwed(s, source)
-		p.dropEmergencyLabels(s, source)
+		p.forgetFailures(s, source)
+		if source.Frozen == "" {
+			p.dropEmergencyLabels(s, source)
+		}
 	}
 	if _, tagging := p.isTagging(); tagging {
 		p.Withdrawals, p.Drops = nil, nil
@@ -248,7 +259,7 @@ func (s Source) moveSeen(versions []history.Version) []Mark {
 
 // planBucket plans one bucket: its content, then the consumers that follow, then the labels it no longer needs.
 func (p *Plan) planBucket(s State, b Bucket) {
-	if p.lacksTags(b) {
+	if p.freezeBucket(b) || p.lacksTags(b) {
 		return
 	}
 	target, writing := p.writeBucket(s, b)
@@ -336,7 +347,7 @@ func (p *Plan) retireOwed(s State, source Source) {
 		if d.source.Name != source.Name {
 			continue
 		}
-		if d.isEmpty() && !isClaimed(d.version) && s.Mode != manifest.Observe {
+		if d.isEmpty() && !isClaimed(d.version) && s.Mode != manifest.Observe && source.Frozen == "" {
 			p.Drops = append(p.Drops, source.dropOwed(d.version)...)
 			continue
 		}
@@ -385,22 +396,6 @@ func (w Wait) endAt(deadline time.Time, some bool) Wait {
 
 func equalContent(a, b map[string]secret.Value) bool {
 	return maps.EqualFunc(a, b, secret.Value.Equal)
-}
-
-// changedNames returns the names whose value differs or that come or go, sorted.
-func changedNames(was, is map[string]secret.Value) []string {
-	names := map[string]bool{}
-	for name, v := range is {
-		if old, had := was[name]; !had || !old.Equal(v) {
-			names[name] = true
-		}
-	}
-	for name := range was {
-		if _, kept := is[name]; !kept {
-			names[name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
 }
 
 // sameNames compares without regard to case: GitHub stores names in upper case. nil means that the sink cannot tell.

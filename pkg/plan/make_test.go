@@ -238,6 +238,10 @@ func TestTheTableOfAgeingVersions(t *testing.T) {
 		{"PAST: Withdraw", labelled(past(1, long)), nil, []string{withdraw}},
 		{"PAST just now: Withdraw", labelled(past(1, noon)), nil, []string{withdraw}},
 		{"PAST, and somebody could deploy it: Withdraw", labelled(past(1, long)), deployable, []string{withdraw}},
+		{"PAST, and a pipeline keeps what could deploy it: Wait", labelled(past(1, long)), func(s State) {
+			deployable(s)
+			s.web().Kept = []string{bid(present, 1)}
+		}, []string{"wait api deployable"}},
 		{"PAST, a consumer unsettled elsewhere: Withdraw", labelled(past(1, long)), func(s State) {
 			s.web().Settled, s.web().RollingTo = false, bid(present, 2)
 		}, []string{withdraw, "wait web rolling"}},
@@ -341,7 +345,7 @@ func TestTheBrakeNamesEveryLostNameThatWasNotAccepted(t *testing.T) {
 	s.api().holdValues(1, values("A", "1", "B", "2", "C", "3", "DB", "new"))
 	s.AcceptRemovals = []string{"B"}
 	p := Make(s)
-	want := Wait{Subject: "api", Reason: Brake, Detail: "it would lose A, C although the manifest still maps it; if that is meant: rotary apply dev --accept-removals A,C"}
+	want := Wait{Subject: "api", Reason: Brake, Names: []string{"A", "C"}, Detail: "it would lose A, C although the manifest still maps it; if that is meant: rotary apply dev --accept-removals A,C"}
 	if diff := cmp.Diff([]Wait{want}, p.Waits); diff != "" || !p.Empty() {
 		t.Errorf("the plan %q; the waits (-want +got):\n%s", lines(p), diff)
 	}

@@ -107,8 +107,8 @@ func TestWhatCannotBeReadIsNoRelation(t *testing.T) {
 	}
 }
 
-// labelled is a history with these tags, and a version with each of these labels.
-func labelled(tags map[string]string, labels ...string) history.History {
+// historyWith is a history with these tags, and a version with each of these labels.
+func historyWith(tags map[string]string, labels ...string) history.History {
 	h := history.History{Tags: tags}
 	for i, l := range labels {
 		h.Versions = append(h.Versions, history.Version{ID: fmt.Sprint(i), Labels: []string{l}})
@@ -138,19 +138,19 @@ func TestAMemoryIsLostWhereTagsWereTakenAway(t *testing.T) {
 		h    history.History
 		want bool
 	}{
-		{"nothing was written", labelled(nil, "AWSCURRENT"), false},
-		{"nothing was written, and a tag is wrong", labelled(map[string]string{"rotary:readers": "1-x"}, "AWSCURRENT"), false},
-		{"the version of rotary before this one wrote it", labelled(nil, "HELD-1", "HELD-2"), false},
-		{"complete", labelled(complete(web, db), "HELD-1", "PAST-1-2"), false},
-		{"complete, and no reader", labelled(complete(), "HELD-1"), false},
-		{"complete, with a tag that is about to come off", labelled(map[string]string{"rotary:readers": formatCheck(nil), "rotary:reader:web": "="}, "HELD-1"), false},
-		{"all taken, and a version has an age", labelled(nil, "HELD-1", "PAST-1-2"), true},
-		{"all taken, and a version was withdrawn", labelled(nil, "GONE-1-2"), true},
-		{"the check was taken", labelled(without(complete(web, db), "rotary:readers"), "HELD-1"), true},
-		{"a reader was taken", labelled(without(complete(web, db), "rotary:reader:web"), "HELD-1"), true},
-		{"the readers were taken, and the check was not", labelled(without(complete(web, db), "rotary:reader:web", "rotary:source:db"), "HELD-1"), true},
-		{"another place", labelled(map[string]string{"rotary:reader:web": "ecs:main/other", "rotary:readers": formatCheck([]Relation{web})}, "HELD-1"), true},
-		{"lost, and tagged again", labelled(map[string]string{"rotary:reader:web": "ecs:main/web", "rotary:readers": "lost-1"}, "HELD-1"), true},
+		{"nothing was written", historyWith(nil, "AWSCURRENT"), false},
+		{"nothing was written, and a tag is wrong", historyWith(map[string]string{"rotary:readers": "1-x"}, "AWSCURRENT"), false},
+		{"the version of rotary before this one wrote it", historyWith(nil, "HELD-1", "HELD-2"), false},
+		{"complete", historyWith(complete(web, db), "HELD-1", "PAST-1-2"), false},
+		{"complete, and no reader", historyWith(complete(), "HELD-1"), false},
+		{"complete, with a tag that is about to come off", historyWith(map[string]string{"rotary:readers": formatCheck(nil), "rotary:reader:web": "="}, "HELD-1"), false},
+		{"all taken, and a version has an age", historyWith(nil, "HELD-1", "PAST-1-2"), true},
+		{"all taken, and a version was withdrawn", historyWith(nil, "GONE-1-2"), true},
+		{"the check was taken", historyWith(without(complete(web, db), "rotary:readers"), "HELD-1"), true},
+		{"a reader was taken", historyWith(without(complete(web, db), "rotary:reader:web"), "HELD-1"), true},
+		{"the readers were taken, and the check was not", historyWith(without(complete(web, db), "rotary:reader:web", "rotary:source:db"), "HELD-1"), true},
+		{"another place", historyWith(map[string]string{"rotary:reader:web": "ecs:main/other", "rotary:readers": formatCheck([]Relation{web})}, "HELD-1"), true},
+		{"lost, and tagged again", historyWith(map[string]string{"rotary:reader:web": "ecs:main/web", "rotary:readers": "lost-1"}, "HELD-1"), true},
 	} {
 		if got := hasLostMemory(tt.h); got != tt.want {
 			t.Errorf("%s: lost %v", tt.name, got)

@@ -39,7 +39,9 @@ func (s State) FindDroppedSources() []Relation {
 }
 
 func (s State) hasSecret(name string) bool {
-	return slices.ContainsFunc(s.Sources, func(source Source) bool { return source.Secret == name })
+	return slices.ContainsFunc(s.Sources, func(source Source) bool {
+		return source.Manifest.Secret == name || source.Secret == name // a frozen one may have no history
+	})
 }
 
 // Remember returns what was seen at a place where the manifest does not have a consumer of the bucket any more. Whatever

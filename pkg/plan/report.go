@@ -1,11 +1,13 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
@@ -58,22 +60,24 @@ func (c ConsumerReport) Reads() string {
 
 // Step is one thing a pass does, or would do.
 type Step struct {
-	Do      string   `json:"do"`      // tag, mark, write, confirm, roll, withdraw, drop, advance
-	Subject string   `json:"subject"` // a secret, a bucket, a consumer or a source
-	Version string   `json:"version,omitempty"`
-	Names   []string `json:"names,omitempty"` // the names whose values change, or the keys of tags
-	Detail  string   `json:"detail,omitempty"`
+	Do      string `json:"do"`      // tag, mark, write, confirm, roll, withdraw, drop, advance
+	Subject string `json:"subject"` // a secret, a bucket, a consumer or a source
+	Version string `json:"version,omitempty"`
+	NameChanges
+	Detail string `json:"detail,omitempty"`
 }
 
 // SourceReport is one source: its current version and what is owed.
 type SourceReport struct {
-	Name    string       `json:"name"`
-	Secret  string       `json:"secret"`
-	Rotator string       `json:"rotator"`
-	Version string       `json:"version,omitempty"` // under AWSCURRENT
-	Since   time.Time    `json:"since,omitzero"`    // when that version was made
-	Pending string       `json:"pending,omitempty"` // a rotation under way
-	Owed    []OwedReport `json:"owed,omitempty"`
+	Name    string    `json:"name"`
+	Secret  string    `json:"secret"`
+	Rotator string    `json:"rotator"`
+	Version string    `json:"version,omitempty"` // under AWSCURRENT
+	Since   time.Time `json:"since,omitzero"`    // when that version was made
+	Pending string    `json:"pending,omitempty"` // a rotation under way
+	// Kept lists the labels RETAIN and ROLLBACK that the current version carries: they veto its retirement later.
+	Kept []string     `json:"kept,omitempty"`
+	Owed []OwedReport `json:"owed,omitempty"`
 	// A change of which something is left at a bucket or a consumer: when it was made, and when the last consumer had
 	// followed; zero while one has not.
 	Changed  time.Time `json:"changed,omitzero"`
@@ -82,6 +86,10 @@ type SourceReport struct {
 	Consumers []string `json:"consumers,omitempty"`
 	// Undeclared counts the keys of its secret that the manifest does not declare. They are in no bucket, and are kept.
 	Undeclared int `json:"undeclared,omitempty"`
+	// Frozen is why its values stay what they are in the buckets, and why nothing of it is retired.
+	Frozen string `json:"frozen,omitempty"`
+	// Obstacles are why no rotation starts from its current version.
+	Obstacles []credential.Obstacle `json:"obstacles,omitempty"`
 	// AtOnce: its rotation ends the old credential at once, and its consumers are refused until they have followed.
 	AtOnce bool `json:"atOnce,omitempty"`
 }
@@ -93,6 +101,9 @@ type OwedReport struct {
 	Since   time.Time `json:"since"`         // when it stopped being the one to use
 	Dies    time.Time `json:"dies,omitzero"` // at an emergency's deadline, whoever uses it
 	Blocked []Wait    `json:"blocked,omitempty"`
+	Failed  *Failure  `json:"failed,omitempty"` // where its retirement has failed
+	// Kept lists the labels RETAIN and ROLLBACK that it carries.
+	Kept []string `json:"kept,omitempty"`
 }
 
 // BucketReport is one bucket.
@@ -101,6 +112,7 @@ type BucketReport struct {
 	Secret  string   `json:"secret"`
 	Version string   `json:"version,omitempty"`
 	Names   []string `json:"names"`
+	Frozen  string   `json:"frozen,omitempty"` // why it is not written
 	// LostMemory: somebody took the tags away that remember who reads it.
 	LostMemory bool `json:"lostMemory,omitempty"`
 }
@@ -135,7 +147,8 @@ func Describe(s State, p Plan) Report {
 	for _, b := range s.Buckets {
 		current, _ := b.Current()
 		r.Buckets = append(r.Buckets, BucketReport{
-			Name: b.Want.Name, Secret: b.Secret, Version: current.ID, Names: b.Want.Names(), LostMemory: b.lostMemory(),
+			Name: b.Want.Name, Secret: cmp.Or(b.Secret, b.Want.Secret), Version: current.ID, Names: b.Want.Names(),
+			Frozen: b.Frozen, LostMemory: b.lostMemory(),
 		})
 		for _, c := range b.Consumers {
 			r.Consumers = append(r.Consumers, describeConsumer(ConsumerReport{Bucket: b.Want.Name}, c, current.ID))
@@ -153,10 +166,14 @@ func Describe(s State, p Plan) Report {
 func describeSource(s State, p Plan, source Source) SourceReport {
 	current, _ := source.Current()
 	r := SourceReport{
-		Name: source.Name, Secret: source.Secret, Rotator: source.Manifest.Rotate.Kind(), Version: current.ID, Since: current.Created,
-		AtOnce: source.Manifest.AtOnce(), Undeclared: source.Undeclared,
+		Name: source.Name, Secret: cmp.Or(source.Secret, source.Manifest.Secret), Rotator: source.Manifest.Rotate.Kind(), Version: current.ID, Since: current.Created,
+		AtOnce: source.Manifest.AtOnce(), Undeclared: source.Undeclared, Frozen: source.Frozen,
 	}
+	r.Kept = listKept(current)
 	r.Changed, r.Followed = s.measureChange(source)
+	if values := source.Contents[current.ID].Values; values != nil {
+		r.Obstacles = credential.FindObstacles(s.Environment, source.Manifest, values)
+	}
 	for _, c := range s.consumersOf(source) {
 		r.Consumers = append(r.Consumers, c.Name)
 	}
@@ -171,6 +188,7 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 		dies, _ := source.Dies(d.version)
 		r.Owed = append(r.Owed, OwedReport{
 			Version: d.version.ID, Made: d.version.Created, Since: source.OwedSince(d.version), Dies: dies, Blocked: s.askGates(p, d),
+			Failed: failureOf(d.version), Kept: listKept(d.version),
 		})
 	}
 	return r
@@ -222,13 +240,13 @@ func describeDetail(c Consumer) string {
 func (p Plan) listSteps() []Step {
 	var steps []Step
 	for _, t := range p.Tags {
-		steps = append(steps, Step{Do: "tag", Subject: t.Secret, Names: t.listKeys(), Detail: "who reads it, and what feeds it"})
+		steps = append(steps, Step{Do: "tag", Subject: t.Secret, Detail: strings.Join(t.listKeys(), ", ")})
 	}
 	for _, m := range p.Marks {
 		steps = append(steps, Step{Do: "mark", Subject: m.Secret, Version: m.To, Detail: m.Label})
 	}
 	for _, w := range p.Writes {
-		steps = append(steps, Step{Do: "write", Subject: w.Bucket.Name, Version: w.Bucket.Version, Names: w.Changed})
+		steps = append(steps, Step{Do: "write", Subject: w.Bucket.Name, Version: w.Bucket.Version, NameChanges: w.Names})
 	}
 	for _, c := range p.Confirms {
 		steps = append(steps, Step{
@@ -255,13 +273,20 @@ func (p Plan) listSteps() []Step {
 }
 
 // String returns a step as one line.
-func (s Step) String() string {
+func (s Step) String() string { return s.Line(0) }
+
+// Line returns a step as one line with the first of its names where there are more than most; 0 means all of them.
+func (s Step) Line(most int) string {
 	text := fmt.Sprintf("%-7s %s", s.Do, s.Subject)
 	if s.Version != "" {
 		text += " " + history.Short(s.Version)
 	}
-	if len(s.Names) > 0 {
-		text += ": " + strings.Join(s.Names, ", ")
+	names := s.List()
+	if n := len(names) - most; most > 0 && n > 1 {
+		names = append(names[:most:most], fmt.Sprintf("%d more names", n))
+	}
+	if len(names) > 0 {
+		text += ": " + strings.Join(names, ", ")
 	}
 	if s.Detail != "" {
 		text += " (" + s.Detail + ")"

@@ -77,7 +77,7 @@ func TestAReportListsStepsInTheOrderInWhichTheyAreDone(t *testing.T) {
 	}
 	want := []string{
 		"mark    api-dev 00000002 (" + held(2) + ")",
-		"write   api 00000003: DB",
+		"write   api 00000003: ~DB",
 		"roll    web 00000003 (it does not run the bucket's version)",
 	}
 	if diff := cmp.Diff(want, steps); diff != "" {

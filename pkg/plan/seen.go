@@ -16,7 +16,8 @@ type Seen struct {
 	// Deployable is every bucket version that somebody could deploy: ACTIVE revisions of its task family pin it, whoever
 	// registered them. It is filled where Opening asks for it.
 	Deployable []string
-	Moves      []Move // recent deployments onto or away from bucket versions
+	Kept       []string // of Deployable: what Withdraw leaves to whoever registered it
+	Moves      []Move   // recent deployments onto or away from bucket versions
 	// DeploysTake is the longest that its pipeline takes from the copy of a task definition to its deployment.
 	DeploysTake time.Duration
 	Unpinned    string // why its tasks take what is current when they start, in words: Roll cures it

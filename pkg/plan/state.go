@@ -30,6 +30,10 @@ type Source struct {
 	Manifest manifest.Source // its entry in the manifest
 	// Undeclared counts the keys that the current version holds besides those that the manifest declares.
 	Undeclared int
+	// Frozen is why nothing of it is marked, retired or given to buckets, in words and without values; "" where it is not.
+	Frozen string
+	// Takes is how long what a change of it replaces lives at most where everybody follows.
+	Takes time.Duration
 	history.History
 	Contents  Contents
 	Consumers []Consumer // that read it themselves, sorted by name
@@ -38,7 +42,8 @@ type Source struct {
 // Contents are the versions of a secret that this pass has read, by id. One that is missing was not needed.
 type Contents map[string]Content
 
-// Content is one version of a secret as it was read. The zero Content is unknown: it may hold anything.
+// Content is one version of a secret as it was read. The zero Content is unknown: it may hold anything, because the
+// secret could not be read.
 type Content struct {
 	Values    map[string]secret.Value // nil where they are not known
 	Absent    bool                    // the version has no value
@@ -47,7 +52,8 @@ type Content struct {
 
 // Bucket holds what a pass has seen of one bucket, and the content that it should have.
 type Bucket struct {
-	Want    bucket.Bucket    // computed now; Want.Version is the id it has or would get
+	Want    bucket.Bucket    // computed now; Want.Version is the id it has or would get; no values where it is frozen
+	Frozen  string           // why it is not written, in words and without values; "" where it is not frozen
 	Entries []manifest.Entry // everything that the manifest gives this bucket, with a value or without
 	// Relations are its consumers and its sources by the manifest; the tags in History have those that it had besides.
 	Relations []Relation

@@ -2,9 +2,7 @@ package plan
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -26,7 +24,7 @@ func (p *Plan) writeBucket(s State, b Bucket) (target bucket.Bucket, writing boo
 	p.Marks = append(p.Marks, b.marksToHold(s)...)
 	p.Writes = append(p.Writes, Write{
 		Bucket: b.Want, From: current.ID, Held: b.LabelFor(history.Held, b.Want.Version),
-		Changed: changedNames(b.Contents[current.ID].Values, b.Want.Values),
+		Names: compareNames(b.Contents[current.ID].Values, b.Want.Values),
 	})
 	return b.Want, true
 }
@@ -38,9 +36,13 @@ func (b Bucket) Stale() bool {
 }
 
 // findStale reports whether the bucket's current version is not what it should hold. Content counts, not bytes or ids.
+// Of one that is frozen nobody knows what it should hold.
 func (b Bucket) findStale() (current history.Version, stale bool) {
 	current, exists := b.Current()
-	if !exists {
+	switch {
+	case b.Frozen != "":
+		return current, false
+	case !exists:
 		return current, len(b.Want.Values) > 0
 	}
 	return current, !equalContent(b.Contents[current.ID].Values, b.Want.Values)
@@ -59,11 +61,8 @@ func (b Bucket) refuseWrite(s State) (Wait, bool) {
 	if !stale {
 		return Wait{}, false
 	}
-	if lost := b.lostNames(s, current); len(lost) > 0 {
-		return Wait{Subject: b.Want.Name, Reason: Brake, Detail: fmt.Sprintf(
-			"it would lose %s although the manifest still maps it; if that is meant: "+
-				"rotary apply %s --accept-removals %s",
-			strings.Join(lost, ", "), s.Environment, strings.Join(lost, ","))}, true
+	if lost := b.lostNames(s, current.ID); len(lost) > 0 {
+		return b.waitForRemovals(s, lost), true
 	}
 	if !b.HasRoom(b.countNewLabels(s) + roomToAge) {
 		return b.waitForLabels(), true
@@ -118,20 +117,6 @@ func (b Bucket) countNewLabels(s State) int {
 		n++
 	}
 	return n
-}
-
-// lostNames returns the names that a Write would take away, or empty, although the manifest still gives them.
-func (b Bucket) lostNames(s State, current history.Version) []string {
-	var lost []string
-	had := b.Contents[current.ID].Values
-	for _, name := range slices.Sorted(maps.Keys(had)) {
-		value, kept := b.Want.Values[name]
-		kept = kept && (!value.Equal(emptyValue) || had[name].Equal(emptyValue))
-		if !kept && b.hasEntry(name) && !slices.Contains(s.AcceptRemovals, name) {
-			lost = append(lost, name)
-		}
-	}
-	return lost
 }
 
 // emptyValue is the value of a name whose source was emptied.

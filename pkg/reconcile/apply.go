@@ -199,10 +199,12 @@ func (p Pass) advanceFresh(ctx, inner context.Context, d *look, a plan.Advance) 
 
 // advanceSource takes an owed version's next step.
 func (p Pass) advanceSource(ctx context.Context, a plan.Advance) error {
-	if err := p.Advancer.Advance(ctx, a); err != nil {
-		return fmt.Errorf("retire version %s of %s: %w", history.Short(a.Version), a.Source, err)
+	err := p.Advancer.Advance(ctx, a)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("retire version %s of %s: %w", history.Short(a.Version), a.Source, err)
+	return errors.Join(err, p.noteFailure(ctx, a, err))
 }
 
 // checkTimeLeft fails with ErrOutOfTime where the deadline could cut off what is started now.

@@ -21,16 +21,21 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// Every read of a pass fails once, in every way, before a change, so that there is something to write.
+// Every read of a pass fails once, in every way that concerns the service or whoever asks, before a change, so that
+// there is something to write.
 func TestAFailedReadStopsThePassBeforeItsFirstWrite(t *testing.T) {
 	t.Parallel()
-	for _, outcome := range []sim.Outcome{sim.Unavailable, sim.Denied, sim.Dropped} {
+	for _, outcome := range []sim.Outcome{sim.Unavailable, sim.Throttled, sim.Dropped, sim.Denied} {
 		for k, reads := 1, 1; k <= reads; k++ {
 			b := settled(t)
 			b.put("db", `{"DB_URL":"url-2"}`)
 			n, failing := 0, ""
 			b.Tap.OnCall(func(c sim.Call) sim.Fault {
+				ours := c.Operation == "BatchGetSecretValue" || outcome != sim.Denied // of one secret: it is frozen
 				if n++; n == k && !c.Write {
+					if reads++; !ours {
+						return sim.Fault{}
+					}
 					failing = c.Operation + " " + c.Resource
 					return sim.Fault{Outcome: outcome}
 				}
@@ -42,9 +47,8 @@ func TestAFailedReadStopsThePassBeforeItsFirstWrite(t *testing.T) {
 				}
 			})
 			if failing == "" {
-				continue // the reads are over: this call is a write
+				continue // nothing failed: the call is a write, or is allowed
 			}
-			reads++
 			if writes > 0 {
 				t.Errorf("%s failed (%d), and the pass made %d writes", failing, outcome, writes)
 			}
@@ -54,19 +58,41 @@ func TestAFailedReadStopsThePassBeforeItsFirstWrite(t *testing.T) {
 	}
 }
 
-func TestASecretThatIsGoneStopsThePassBeforeItsFirstWrite(t *testing.T) {
-	b := settled(t)
-	b.put("db", `{"DB_URL":"url-2"}`)
-	name := "source/dev/vendors"
-	_, err := b.client.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &name})
-	must(t, err)
-	n := b.writes(func() {
-		if _, err := b.run(); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("the error is %v", err)
+// Every read of one secret is denied once: that secret is left alone, and the pass goes on.
+func TestADeniedReadOfOneSecretFreezesThatSecretAlone(t *testing.T) {
+	t.Parallel()
+	for k, reads := 1, 1; k <= reads; k++ {
+		b := settled(t)
+		b.put("db", `{"DB_URL":"url-2"}`)
+		n, denied, value := 0, "", false
+		b.Tap.Reset()
+		b.Tap.OnCall(func(c sim.Call) sim.Fault {
+			if n++; n != k || c.Write {
+				return sim.Fault{}
+			}
+			if reads++; c.Operation == "BatchGetSecretValue" {
+				return sim.Fault{}
+			}
+			denied, value = c.Resource, c.Operation == "GetSecretValue"
+			return sim.Fault{Outcome: sim.Denied}
+		})
+		report := b.mustRun()
+		if value { // of an owed version: that one is not retired
+			if owed := report.Source("db").Owed; len(owed) != 1 || owed[0].Blocked[0].Reason != plan.Frozen {
+				t.Errorf("the value of an owed version is denied, and owed are %+v", owed)
+			}
+			continue
 		}
-	})
-	if n != 0 {
-		t.Errorf("%d writes", n)
+		for _, c := range b.Tap.Calls() {
+			if c.Write && denied != "" && c.Resource == denied {
+				t.Errorf("read %d, of %s, is denied, and it is written: %s", k, denied, c.Operation)
+			}
+		}
+		if denied != "" && !slices.ContainsFunc(report.Alarms, func(a plan.Alarm) bool { return a.Name == plan.FrozenSecret }) {
+			t.Errorf("read %d, of %s, is denied, and nobody is told", k, denied)
+		}
+		b.Tap.OnCall(nil)
+		b.converge()
 	}
 }
 
@@ -367,13 +393,14 @@ func TestAMalformedBucketIsWrittenOverWhereItIsRotarys(t *testing.T) {
 	fresh := start(t, small)
 	fresh.put("db", `{"DB_URL":"url-1"}`)
 	fresh.putText(t, "api-dev", "not JSON at all")
-	writes := fresh.writes(func() {
-		if _, err := fresh.run(); err == nil || !strings.Contains(err.Error(), "api-dev") || strings.Contains(err.Error(), "not JSON at all") {
-			t.Errorf("the error is %v", err)
-		}
-	})
-	if writes > 0 {
-		t.Errorf("the pass made %d writes", writes)
+	before := fresh.current("api-dev")
+	report := fresh.passes(3)
+	if why := bucketReport(report, "api").Frozen; !strings.Contains(why, "api-dev") || strings.Contains(fmt.Sprintf("%+v", report), "not JSON at all") {
+		t.Errorf("it is frozen because %q, or the report quotes it", why)
+	}
+	same(t, "the bucket", before, fresh.current("api-dev"))
+	if fresh.sinks["web"].running != "" || fresh.sinks["jobs"].running == "" {
+		t.Errorf("its consumer runs %q, and that of the other bucket %q", fresh.sinks["web"].running, fresh.sinks["jobs"].running)
 	}
 }
 

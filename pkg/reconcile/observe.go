@@ -28,7 +28,9 @@ type openConsumer struct {
 // observer makes one pass's State.
 type observer struct {
 	Pass
-	sources map[string]bucket.Source // by source name: what is under AWSCURRENT
+	sources map[string]bucket.Source // by source name: what is under AWSCURRENT; not those that are frozen
+	frozen  map[string]bool          // by source name
+	unread  map[string]error         // by secret name: why its value cannot be read
 	current map[string]string        // by secret name: the version under AWSCURRENT
 	texts   map[string]secret.Value  // by secret name
 	ageing  bool                     // something is owed, or a bucket version has not come to its end
@@ -37,12 +39,12 @@ type observer struct {
 // observe reads everything: sources, buckets, consumers, and, where a retirement is owed, what the versions in
 // question hold. The number of calls depends on the number of secrets and consumers, never on the number of keys.
 func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer, error) {
-	o := observer{Pass: p, sources: map[string]bucket.Source{}}
+	o := observer{Pass: p, sources: map[string]bucket.Source{}, frozen: map[string]bool{}}
 	state := plan.State{
 		Environment: p.Environment.Name, Mode: p.Environment.Mode, AcceptRemovals: p.AcceptRemovals,
 	}
-	var err error
-	if o.current, o.texts, err = p.Store.Current(ctx, o.secretNames()); err != nil {
+	err := o.readCurrent(ctx)
+	if err != nil {
 		return state, nil, err
 	}
 	state.Now = p.Store.Now() // of the first answer: what changes during the look may not be in it
@@ -71,6 +73,17 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 	return state, consumers, nil
 }
 
+// readCurrent reads what is current in every secret. It fails where Secrets Manager does: a secret that cannot be read
+// while others can is noted.
+func (o *observer) readCurrent(ctx context.Context) error {
+	var err error
+	o.current, o.texts, err = o.Store.Current(ctx, o.secretNames())
+	if some, is := errors.AsType[*history.Unreadable](err); is {
+		o.unread, err = some.Secrets, nil
+	}
+	return err
+}
+
 // secretNames names everything that is read in one batch.
 func (o observer) secretNames() []string {
 	var names []string
@@ -95,29 +108,48 @@ func (o observer) readSources(ctx context.Context) ([]plan.Source, error) {
 	return sources, nil
 }
 
-// readSource returns a source with the content of its current version, which buckets are computed from.
+// readSource returns a source with the content of its current version, which buckets are computed from, or frozen.
 func (o observer) readSource(ctx context.Context, s manifest.Source) (plan.Source, error) {
-	source := plan.Source{Name: s.Name, Manifest: s, Contents: plan.Contents{}}
-	var err error
-	if source.History, err = o.Store.LookAll(ctx, s.Secret); err != nil {
-		return source, err
+	source := plan.Source{
+		Name: s.Name, Manifest: s, Contents: plan.Contents{}, Takes: o.Environment.RetirementTakes(s),
 	}
-	if err := o.checkUnmoved(source.History); err != nil {
+	values, err := o.readSourceValues(ctx, &source)
+	why, alone := explainFrozen(err)
+	switch {
+	case alone:
+		source.Frozen, o.frozen[s.Name] = why, true
+	case err != nil:
 		return source, err
+	default:
+		o.sources[s.Name] = values
 	}
-	o.sources[s.Name] = bucket.Source{} // it exists, and holds nothing yet
-	text, has, err := o.currentText(s.Secret)
-	if err != nil || !has {
-		return source, err
-	}
-	values, undeclared, err := bucket.ReadSource(s, text)
-	if err != nil {
-		return source, err
-	}
-	source.Undeclared = undeclared
-	o.sources[s.Name] = values
-	source.Contents[o.current[s.Secret]] = plan.Content{Values: maps.Clone(values)}
 	return source, nil
+}
+
+// readSourceValues reads a source into s, and returns the values of its current version; none where it has no version.
+func (o observer) readSourceValues(ctx context.Context, s *plan.Source) (bucket.Source, error) {
+	var err error
+	if s.History, err = o.Store.LookAll(ctx, s.Manifest.Secret); err != nil {
+		return nil, err
+	}
+	if err := o.unread[s.Secret]; err != nil {
+		return nil, freeze(err)
+	}
+	if err := o.checkUnmoved(s.History); err != nil {
+		return nil, err
+	}
+	values, version := bucket.Source{}, o.current[s.Secret]
+	text, has, err := o.currentText(s.Secret)
+	if err == nil && has {
+		values, s.Undeclared, err = bucket.ReadSource(s.Manifest, text)
+	}
+	if version != "" {
+		s.Contents[version] = plan.Content{Values: maps.Clone(values), Malformed: err != nil}
+	}
+	if err == nil {
+		err = bucket.CheckSource(o.Environment, s.Manifest, values)
+	}
+	return values, freeze(err)
 }
 
 // currentText returns what the batch has read of a secret. It fails with secret.ErrBinary.
@@ -141,14 +173,17 @@ func (o observer) checkUnmoved(h history.History) error {
 }
 
 func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]plan.Bucket, error) {
-	computed, err := bucket.Compute(o.Environment, o.sources)
-	if err != nil {
-		return nil, err
-	}
 	current := currentVersions(sources)
 	var buckets []plan.Bucket
-	for i, want := range computed {
-		b, err := o.readBucket(ctx, o.Environment.Buckets[i], want, current)
+	for _, definition := range o.Environment.Buckets {
+		b := plan.Bucket{
+			Want:    bucket.Bucket{Name: definition.Name, Secret: definition.Secret},
+			Entries: o.Environment.Entries(definition), Contents: plan.Contents{},
+		}
+		err := o.readBucket(ctx, &b, definition, current)
+		if why, alone := explainFrozen(err); alone {
+			b.Frozen, b.Want.Values, err = why, nil, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -158,29 +193,36 @@ func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]pla
 	return buckets, nil
 }
 
-// readBucket returns a bucket as it should be and as it is. Where it is stale, the ages of all its versions are read
-// too: they bound how often it is written.
+// readBucket reads a bucket into b as it is, and computes it as it should be. Where it is stale, the ages of all its
+// versions are read too: they bound how often it is written.
 func (o observer) readBucket(
-	ctx context.Context, definition manifest.Bucket, want bucket.Bucket, current map[string]string,
-) (plan.Bucket, error) {
-	b := plan.Bucket{Want: want, Entries: o.Environment.Entries(definition), Contents: plan.Contents{}}
+	ctx context.Context, b *plan.Bucket, definition manifest.Bucket, current map[string]string,
+) error {
 	var err error
-	if b.History, err = o.Store.Look(ctx, want.Secret); err != nil {
-		return b, err
+	if b.History, err = o.Store.Look(ctx, definition.Secret); err != nil {
+		return err
+	}
+	b.Want.ARN, b.Want.Version = b.ARN, o.tokenOf(definition, current, o.keepFrozen(*b))
+	if err := o.unread[definition.Secret]; err != nil {
+		return freeze(err)
 	}
 	if err := o.checkUnmoved(b.History); err != nil {
-		return b, err
+		return err
 	}
-	b.Want.ARN, b.Want.Version = b.ARN, bucket.Token(o.Environment, definition, current)
-	if version := o.current[want.Secret]; version != "" {
+	if version := o.current[definition.Secret]; version != "" {
 		if b.Contents[version], err = o.readBucketContent(b.History); err != nil {
-			return b, err
+			return freeze(err)
 		}
 	}
-	if b.Stale() {
-		b.Made, err = o.Store.Versions(ctx, want.Secret)
+	derived, err := bucket.ComputeOne(o.Environment, definition, o.sources, o.keepFrozen(*b))
+	if err != nil {
+		return freeze(err)
 	}
-	return b, err
+	b.Want.Values, b.Want.Origin = derived.Values, derived.Origin
+	if b.Stale() {
+		b.Made, err = o.Store.Versions(ctx, definition.Secret)
+	}
+	return err
 }
 
 // readBucketContent returns the current version of a bucket. One that is malformed, though rotary has written the bucket
@@ -223,7 +265,7 @@ func (o observer) readConsumers(ctx context.Context, s plan.State) map[string]op
 	for i := range s.Buckets {
 		b := &s.Buckets[i]
 		for _, c := range o.Environment.Readers(b.Want.Name) {
-			consumer, seen := o.readStatus(ctx, c, o.openingOf(*b))
+			consumer, seen := o.readStatus(ctx, c, o.openingOf(*b), b.Frozen)
 			all[c.Name] = openConsumer{consumer, b.Want.Name, seen.Deployable}
 			b.Consumers = append(b.Consumers, describeConsumer(c, seen))
 		}
@@ -231,7 +273,7 @@ func (o observer) readConsumers(ctx context.Context, s plan.State) map[string]op
 	for i := range s.Sources {
 		source := &s.Sources[i]
 		for _, c := range o.Environment.SourceReaders(source.Name) {
-			_, seen := o.readStatus(ctx, c, o.openSecret(source.History))
+			_, seen := o.readStatus(ctx, c, o.openSecret(source.History), source.Frozen)
 			source.Consumers = append(source.Consumers, describeConsumer(c, seen))
 		}
 	}
@@ -245,7 +287,14 @@ func describeConsumer(c manifest.Consumer, seen plan.Seen) plan.Consumer {
 	}
 }
 
-func (o observer) readStatus(ctx context.Context, c manifest.Consumer, at Opening) (Consumer, plan.Seen) {
+// readStatus looks at a consumer. What it runs cannot be told where the secret that it reads could not be described:
+// frozen is why.
+func (o observer) readStatus(
+	ctx context.Context, c manifest.Consumer, at Opening, frozen string,
+) (Consumer, plan.Seen) {
+	if at.Secret.ARN == "" {
+		return nil, unreadConsumer(c, errors.New("what it reads is frozen: "+frozen))
+	}
 	consumer, err := o.Open(c, at)
 	if err != nil {
 		return nil, unreadConsumer(c, err)
@@ -315,12 +364,17 @@ func (o observer) readBucketVersion(
 func (o observer) readAges(ctx context.Context, s plan.State, wanted func(plan.Bucket) bool) error {
 	for i := range s.Buckets {
 		b := &s.Buckets[i]
-		if !wanted(*b) {
+		if b.ARN == "" || !wanted(*b) {
 			continue
 		}
 		if b.Made == nil {
 			var err error
-			if b.Made, err = o.Store.Versions(ctx, b.Secret); err != nil {
+			b.Made, err = o.Store.Versions(ctx, b.Secret)
+			if why, alone := explainFrozen(err); alone {
+				b.Frozen, b.Want.Values = why, nil
+				continue
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -359,6 +413,9 @@ func (o observer) readOwed(ctx context.Context, s plan.State) error {
 		}
 	}
 	for _, b := range s.Buckets {
+		if b.ARN == "" { // what it has cannot be described
+			continue
+		}
 		read := func(text secret.Value) (map[string]secret.Value, error) { return parseBucket(b.Secret, text) }
 		if err := o.readContents(ctx, b.Secret, s.ListInPlay(b), b.Contents, read); err != nil {
 			return err
@@ -381,6 +438,8 @@ func (o observer) readContents(
 		switch {
 		case errors.Is(err, secret.ErrBinary):
 			contents[v.ID] = plan.Content{Malformed: true}
+		case isUnreadable(err):
+			contents[v.ID] = plan.Content{} // it may hold anything
 		case err != nil:
 			return err
 		case !has:

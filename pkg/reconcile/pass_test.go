@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -132,7 +133,9 @@ func count(list []string, item string) int {
 	return n
 }
 
-func TestInvalidInputWritesNothingAnywhere(t *testing.T) {
+// S10: of what is invalid nothing is written anywhere, and it is named without its value. The source that changed beside
+// it is written.
+func TestInvalidInputIsWrittenNowhere(t *testing.T) {
 	for name, text := range map[string]string{
 		"no JSON": `c4nary`, "a list": `["c4nary"]`, "a key twice": `{"DB_URL":"c4nary","DB_URL":"x"}`,
 		"a null": `{"DB_URL":null}`, "an object": `{"DB_URL":{"c4nary":1}}`,
@@ -140,24 +143,21 @@ func TestInvalidInputWritesNothingAnywhere(t *testing.T) {
 		b := settled(t)
 		b.put("vendors", `{"VENDOR_KEY":"key-2","VENDOR_ID":"id-1"}`)
 		b.put("db", text)
-		n := b.writes(func() {
-			report, err := b.run()
-			if err == nil || !strings.Contains(err.Error(), "environment dev") || !strings.Contains(err.Error(), "db") || strings.Contains(err.Error(), "c4nary") {
-				t.Errorf("%s: the error does not say what was wrong with what, or quotes it", name)
-			}
-			same(t, "the report", plan.Report{}, report)
-		})
-		if n != 0 {
-			t.Errorf("%s: %d writes", name, n)
+		report := b.mustRun()
+		if why := report.Source("db").Frozen; !strings.Contains(why, "reading source db: ") || strings.Contains(fmt.Sprintf("%+v", report), "c4nary") {
+			t.Errorf("%s: the report does not say what was wrong with what, or quotes it: %s", name, why)
 		}
+		b.tick()
+		b.mustRun()
+		same(t, "what the consumer has", map[string]string{"WORKER_DB": "url-1", "WORKER_KEY": "key-2"}, b.values("worker-dev", b.sinks["jobs"].running))
 	}
 }
 
 func TestWhatWasPutByMistakeAndReplacedDoesNotStopTheEnvironment(t *testing.T) {
 	b := settled(t)
 	mistake := b.put("db", `not JSON`)
-	if _, err := b.run(); err == nil {
-		t.Fatal("the mistake is no error")
+	if report := b.mustRun(); report.Source("db").Frozen == "" {
+		t.Fatal("the mistake freezes nothing")
 	}
 	b.put("db", `{"DB_URL":"url-2"}`)
 	report := b.converge()

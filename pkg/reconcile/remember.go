@@ -71,7 +71,7 @@ func (o observer) readDeparture(
 	}
 	at := o.openingOf(b)
 	at.Revisions = true
-	consumer, seen := o.readStatus(ctx, c, at)
+	consumer, seen := o.readStatus(ctx, c, at, b.Frozen)
 	if !own {
 		seen.Absent = ""
 	}

@@ -63,8 +63,8 @@ func (b *bench) strip(secret string) {
 	must(b.t, b.pass.Store.Untag(b.t.Context(), secret, slices.Sorted(maps.Keys(h.Tags))))
 }
 
-// passes runs passes, five minutes apart, and returns the last report.
-func (b *bench) passes(n int) (report plan.Report) {
+// runPasses runs passes, five minutes apart, and returns the last report.
+func (b *bench) runPasses(n int) (report plan.Report) {
 	b.t.Helper()
 	for range n {
 		report = b.mustRun()
@@ -97,7 +97,7 @@ func TestWhoLeftTheManifestKeepsItsCredential(t *testing.T) {
 				old.silent = errors.New("it does not answer")
 			}
 			b.put("db", `{"DB_URL":"url-2"}`)
-			report := b.passes(30)
+			report := b.runPasses(30)
 			if count(b.worked, "retire db") > 0 || old.running != ran {
 				t.Fatalf("%s, blind %v: its credential was retired: %q", name, blind, b.worked)
 			}
@@ -106,7 +106,7 @@ func TestWhoLeftTheManifestKeepsItsCredential(t *testing.T) {
 				t.Errorf("%s, blind %v: it waits for %q", name, blind, reasons(report))
 			}
 			old.silent, old.running = nil, "" // somebody removes it
-			b.passes(20)
+			b.runPasses(20)
 			if count(b.worked, "retire db") != 1 {
 				t.Errorf("%s, blind %v: nothing is retired: %q", name, blind, reasons(b.mustRun()))
 			}
@@ -139,7 +139,7 @@ func TestAConsumerMovesToAnotherBucket(t *testing.T) {
 		"reader web (ecs:main/web)", "reader zone (ecs:main/zone)", "source db (source/dev/db)", "source vendors (source/dev/vendors)",
 	}, b.remembered("api-dev"))
 	web.broken = nil
-	b.passes(20)
+	b.runPasses(20)
 	if web.running != b.current("worker-dev") || count(b.worked, "retire db") != 1 {
 		t.Errorf("it runs %s, and was asked %q", web.running, b.worked)
 	}
@@ -153,13 +153,13 @@ func TestAConsumerComesBack(t *testing.T) {
 	t.Parallel()
 	b := settled(t)
 	b.deploy(smallWeb, movedWeb)
-	b.passes(1)
+	b.runPasses(1)
 	b.deploy()
-	if report := b.passes(2); !slices.Equal(reasons(report), []string{"web (ecs:other/web) in-use"}) {
+	if report := b.runPasses(2); !slices.Equal(reasons(report), []string{"web (ecs:other/web) in-use"}) {
 		t.Errorf("it waits for %q", reasons(report))
 	}
 	b.places["ecs:other/web"].running = "" // somebody removes it there
-	b.passes(20)
+	b.runPasses(20)
 	same(t, "readers", []string{
 		"reader web (ecs:main/web)", "reader zone (ecs:main/zone)", "source db (source/dev/db)", "source vendors (source/dev/vendors)",
 	}, b.remembered("api-dev"))
@@ -172,7 +172,7 @@ func TestWhoIsForgottenIsWaitedForNoLonger(t *testing.T) {
 	b.deploy("  "+smallActor+"\n", "")
 	b.places["ecs:main/zone"].silent = errors.New("it does not answer")
 	b.put("db", `{"DB_URL":"url-2"}`)
-	b.passes(20)
+	b.runPasses(20)
 	if count(b.worked, "retire db") > 0 {
 		t.Fatal("its credential was retired")
 	}
@@ -184,7 +184,7 @@ func TestWhoIsForgottenIsWaitedForNoLonger(t *testing.T) {
 	}
 	must(t, b.pass.Store.Tag(t.Context(), "api-dev", tag.Set))
 	must(t, b.pass.Store.Untag(t.Context(), "api-dev", tag.Remove))
-	b.passes(20)
+	b.runPasses(20)
 	if count(b.worked, "retire db") != 1 {
 		t.Errorf("nothing is retired: %q", reasons(b.mustRun()))
 	}
@@ -213,7 +213,7 @@ func TestTheFirstPassTagsBeforeItDropsAnyLabel(t *testing.T) {
 		t.Error("a label would be dropped before the tags are there")
 	}
 	same(t, "the first pass", []string{"tag api-dev", "tag worker-dev"}, doing(b.mustRun()))
-	b.passes(20)
+	b.runPasses(20)
 	if count(b.worked, "retire db") != 1 {
 		t.Errorf("nothing is retired: %q", reasons(b.mustRun()))
 	}
@@ -247,7 +247,7 @@ func TestASourceThatLeftTheManifestIsNamedWhileItOwes(t *testing.T) {
 			}
 		}
 		b.pass.AcceptRemovals = []string{"VENDOR_KEY", "VENDOR_ID", "WORKER_KEY"}
-		report := b.passes(10)
+		report := b.runPasses(10)
 		waits := slices.DeleteFunc(slices.Clone(report.Waits), func(w plan.Wait) bool { return w.Reason != plan.LeftManifest })
 		if len(waits) != 1 || waits[0].Subject != "vendors" || waits[0].Version != before || !strings.Contains(waits[0].Detail, "source/dev/vendors") {
 			t.Errorf("%s: it waits for %+v", name, report.Waits)
@@ -256,7 +256,7 @@ func TestASourceThatLeftTheManifestIsNamedWhileItOwes(t *testing.T) {
 			t.Errorf("%s: alarms are %v", name, report.Alarms)
 		}
 		must(t, b.pass.Store.Move(t.Context(), "source/dev/vendors", history.Live+before[:8], "", before))
-		report = b.passes(10)
+		report = b.runPasses(10)
 		if slices.ContainsFunc(report.Waits, func(w plan.Wait) bool { return w.Reason == plan.LeftManifest }) {
 			t.Errorf("%s: it owes nothing, and is waited for: %+v", name, report.Waits)
 		}
@@ -272,7 +272,7 @@ func TestALostMemoryIsNamedUntilAPersonSaysThatItIsComplete(t *testing.T) {
 	b := settled(t)
 	must(t, b.pass.Store.Untag(t.Context(), "api-dev", []string{"rotary:readers"}))
 	for range 3 {
-		report := b.passes(1)
+		report := b.runPasses(1)
 		if i := slices.IndexFunc(report.Buckets, func(b plan.BucketReport) bool { return b.Name == "api" }); !report.Buckets[i].LostMemory || !slices.Contains(reasons(report), "api lost-memory") {
 			t.Fatalf("it waits for %q", reasons(report))
 		}
@@ -281,7 +281,7 @@ func TestALostMemoryIsNamedUntilAPersonSaysThatItIsComplete(t *testing.T) {
 	must(t, err)
 	tag, _ := plan.Forget(h, func(plan.Relation) bool { return false }, plan.Forgotten{Name: "api"})
 	must(t, b.pass.Store.Tag(t.Context(), "api-dev", tag.Set))
-	if report := b.passes(1); slices.Contains(reasons(report), "api lost-memory") {
+	if report := b.runPasses(1); slices.Contains(reasons(report), "api lost-memory") {
 		t.Errorf("it waits for %q", reasons(report))
 	}
 }
@@ -294,7 +294,7 @@ func TestABucketWithoutRoomForTagsStandsStill(t *testing.T) {
 		must(t, b.tag("api-dev", fmt.Sprintf("team-%d", n), "x"))
 	}
 	b.put("db", `{"DB_URL":"url-1"}`)
-	report := b.passes(5)
+	report := b.runPasses(5)
 	if !slices.Contains(reasons(report), "api tags-full") || b.current("api-dev") != "" || b.sinks["web"].running != "" {
 		t.Errorf("it waits for %q, and the bucket is at %q", reasons(report), b.current("api-dev"))
 	}
@@ -333,7 +333,7 @@ consumers:
 		b.converge()
 		b.deployManifest(tt.next)
 		b.places["vercel:site:preview"].absent = true
-		report := b.passes(10)
+		report := b.runPasses(10)
 		if got := strings.Join(reasons(report), ", "); got != tt.waits {
 			t.Errorf("%s: it waits for %q", name, got)
 		}

@@ -105,11 +105,15 @@ func (j Job) retireOwed(ctx context.Context, h history.History, owed history.Ver
 	if err != nil {
 		return err
 	}
+	if err := j.checkRetirable(ctx, dying, now); err != nil {
+		return fmt.Errorf("retire version %s of %s: %w", history.Short(owed.ID), j.Source.Name, err)
+	}
 	next, err := j.Rotator.Retire(ctx, End{
 		Since: owed.Created, Owed: dying, Current: now, Forced: a.Forced,
 		Others: func(ctx context.Context) ([]Other, error) {
 			return j.readOthers(ctx, h.Secret, a.Current, nextID(owed.ID, a.Current))
 		},
+		Elsewhere: j.readElsewhere,
 	})
 	if err != nil {
 		return fmt.Errorf("retire version %s of %s: %w", history.Short(owed.ID), j.Source.Name, err)

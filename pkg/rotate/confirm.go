@@ -56,7 +56,10 @@ func (j Job) setAgain(ctx context.Context, h history.History, current history.Ve
 	if err != nil {
 		return err
 	}
-	if err := j.Rotator.Set(ctx, Change{Since: current.Created, Pending: values, Current: before}); err != nil {
+	err = j.Rotator.Set(ctx, Change{
+		Since: current.Created, Pending: values, Current: before, Elsewhere: j.readElsewhere,
+	})
+	if err != nil {
 		return fmt.Errorf("set version %s of %s again: %w", history.Short(current.ID), j.Source.Name, err)
 	}
 	if err := j.Rotator.Test(ctx, values); err != nil {

@@ -14,7 +14,12 @@ import (
 func TestRandomConforms(t *testing.T) {
 	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
 		source := manifest.Source{Name: "session", Keys: manifest.KeysOf("SESSION_KEY", "SESSION_ISSUER"), Rotate: manifest.Rotate{Random: &manifest.RotateRandom{Key: "SESSION_KEY"}}}
-		return rotatetest.World{Source: source, Open: opener(t, source), Put: byHand("SESSION_KEY", "SESSION_ISSUER")}
+		put := byHand("SESSION_KEY")
+		return rotatetest.World{Source: source, Open: opener(t, source), Put: func() rotate.Values {
+			values := put()
+			values["SESSION_ISSUER"] = secret.New("the-shop")
+			return values
+		}}
 	})
 }
 
@@ -29,9 +34,11 @@ func TestARotatorOfDatabaseUsersConforms(t *testing.T) {
 	rotatetest.Run(t, func(*testing.T) rotatetest.World {
 		db := newDatabase()
 		return rotatetest.World{
-			Source: manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_USER", "DB_PASSWORD", "DB_NAME"), Rotate: manifest.RotateWith(manifest.MySQL)},
-			Open:   func(rotatetest.Calls) rotate.Rotator { return twoUsers{db} },
-			Put:    db.user, Accepts: db.accepts, Accepted: db.accepted,
+			Source: manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_USER", "DB_PASSWORD", "DB_NAME"), Rotate: manifest.Rotate{
+				MySQL: &manifest.RotateMySQL{Database: manifest.Database{Fields: &manifest.Login{Username: "DB_USER", Password: "DB_PASSWORD"}}},
+			}},
+			Open: func(rotatetest.Calls) rotate.Rotator { return twoUsers{db} },
+			Put:  db.user, Accepts: db.accepts, Accepted: db.accepted,
 		}
 	})
 }

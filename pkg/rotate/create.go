@@ -16,7 +16,7 @@ func (j Job) createSecret(ctx context.Context, h history.History, pending histor
 	case err != nil:
 		return err
 	case has:
-		return j.clearMaking(ctx, h.Secret, pending.ID) // a crash came before
+		return j.clearNotes(ctx, h, pending.ID) // a crash came before
 	}
 	err := j.createNew(ctx, h, pending)
 	if refused, is := errors.AsType[*Refused](err); is {
@@ -36,6 +36,9 @@ func (j Job) createNew(ctx context.Context, h history.History, pending history.V
 	if err != nil {
 		return err
 	}
+	if err := j.checkStart(ctx, h, base, pending); err != nil {
+		return err
+	}
 	next, err := j.askRotator(ctx, h, start, current)
 	if err != nil {
 		return err
@@ -47,7 +50,7 @@ func (j Job) createNew(ctx context.Context, h history.History, pending history.V
 	if err := j.putOver(ctx, h, base, pending.ID, next, labels...); err != nil {
 		return err
 	}
-	return j.clearMaking(ctx, h.Secret, pending.ID)
+	return j.clearNotes(ctx, h, pending.ID)
 }
 
 // checkMayCreate checks S5 (docs/safety.md) and makes sure that what exists is marked before another version comes to
@@ -57,25 +60,26 @@ func (j Job) checkMayCreate(
 ) (current history.Version, err error) {
 	current, exists := h.Current()
 	if !exists {
-		return current, &Refused{j.Source.Name, "it has no value yet: put one first"}
+		return current, &Refused{j.Source.Name, "it has no value yet: " + j.commandOf("put")}
 	}
 	if back, begun := h.Labelled(history.Rollback); begun {
 		return current, &Refused{j.Source.Name,
-			fmt.Sprintf("a rollback to version %s is under way", history.Short(back.ID))}
+			fmt.Sprintf("a rollback to version %s is under way: finish it with %s", history.Short(back.ID),
+				j.commandOf("rollback"))}
 	}
 	e, urgent := h.EmergencyOf(pending.ID)
 	if urgent && e.On.ID != current.ID {
 		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s has become current since this emergency was "+
-			"begun: begin it again", history.Short(current.ID))}
+			"begun: begin it again with %s --emergency", history.Short(current.ID), j.commandOf("rotate"))}
 	}
 	if owed := h.Owed(); len(owed) > 0 && !urgent {
 		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; "+
-			"rotary status says what it waits for", history.Short(owed[0].ID))}
+			"rotary status %s says what it waits for", history.Short(owed[0].ID), j.environmentName())}
 	}
 	for _, v := range h.Unseen() {
 		if v.ID != current.ID && !urgent {
 			return current, &Refused{j.Source.Name, fmt.Sprintf("version %s was put by hand and is not known yet; "+
-				"the next pass marks it", history.Short(v.ID))}
+				"the next pass marks it: once it is retired, %s", history.Short(v.ID), j.commandOf("rotate"))}
 		}
 	}
 	for _, v := range h.Unseen() {
@@ -97,6 +101,7 @@ func (j Job) makeStart(
 		Others: func(ctx context.Context) ([]Other, error) {
 			return j.readOthers(ctx, h.Secret, current.ID, pending.ID)
 		},
+		Elsewhere: j.readElsewhere,
 	}, text, err
 }
 
@@ -170,10 +175,7 @@ func (j Job) askRotator(ctx context.Context, h history.History, s Start, current
 			return nil, err
 		}
 	}
-	if refusal, refuses := errors.AsType[interface {
-		error
-		Refusal() string
-	}](err); refuses {
+	if refusal, refuses := errors.AsType[refusal](err); refuses {
 		return nil, &Refused{j.Source.Name, refusal.Refusal()}
 	}
 	return nil, fmt.Errorf("create the next credential of %s: %w", j.Source.Name, err)
@@ -186,7 +188,7 @@ func (j Job) noteMaking(ctx context.Context, h history.History, s Start, current
 	label := history.MakingLabel(s.Version)
 	if _, tried := h.Labelled(label); tried {
 		return &Refused{j.Source.Name, "an earlier try may have made a credential that no version holds: " +
-			"look for it at the vendor, revoke it there, then rotate again"}
+			"look for it at the vendor, revoke it there, then " + j.commandOf("rotate")}
 	}
 	for _, p := range h.Placements(history.Making) {
 		if s.Emergency {
@@ -197,6 +199,24 @@ func (j Job) noteMaking(ctx context.Context, h history.History, s Start, current
 		}
 	}
 	return j.Store.Move(ctx, h.Secret, label, current, "")
+}
+
+// clearNotes takes off what was noted of a rotation until its version had a value: DECLARED and MAKING.
+func (j Job) clearNotes(ctx context.Context, h history.History, version string) error {
+	if err := j.clearDeclared(ctx, h); err != nil {
+		return err
+	}
+	return j.clearMaking(ctx, h.Secret, version)
+}
+
+// clearDeclared takes off every DECLARED: each is about a rotation that has begun now, or never will.
+func (j Job) clearDeclared(ctx context.Context, h history.History) error {
+	for _, p := range h.Placements(history.Declared) {
+		if err := j.Store.Move(ctx, h.Secret, p.Label, "", p.Version); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // clearMaking takes the MAKING of a version off.

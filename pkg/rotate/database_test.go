@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -62,9 +63,12 @@ func (r twoUsers) Create(ctx context.Context, s rotate.Start) (rotate.Values, er
 			}
 		}
 	}
+	if err := r.checkUnclaimed(ctx, s.Elsewhere, clone); err != nil {
+		return nil, err
+	}
 	r.made++
 	next := maps.Clone(current)
-	maps.Copy(next, login(clone, fmt.Sprintf("made-%d", r.made)))
+	maps.Copy(next, login(clone, fmt.Sprintf("made-by-rotation-%d", r.made)))
 	return next, nil
 }
 
@@ -74,10 +78,38 @@ type retained struct{}
 func (retained) Error() string   { return "retained" }
 func (retained) Refusal() string { return "retained" }
 
-func (r twoUsers) Set(_ context.Context, c rotate.Change) error {
+func (r twoUsers) Set(ctx context.Context, c rotate.Change) error {
+	if r.accepts(c.Pending) {
+		return nil
+	}
+	if err := r.checkUnclaimed(ctx, c.Elsewhere, r.Identity(c.Pending)); err != nil {
+		return err
+	}
 	r.set(c.Pending)
 	return nil
 }
+
+// checkUnclaimed refuses to set a user whose login another source holds.
+func (r twoUsers) checkUnclaimed(ctx context.Context, elsewhere rotate.Elsewhere, user string) error {
+	all, err := elsewhere.Read(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range all {
+		for _, password := range credential.FindPasswords(h.Source, h.Values, user) {
+			if r.passwords[user] == secret.Reveal(password) {
+				return claimed(h.Source.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// claimed is the refusal to take the user of another source.
+type claimed string
+
+func (c claimed) Error() string   { return "source " + string(c) + " has the user" }
+func (c claimed) Refusal() string { return c.Error() }
 
 func (r twoUsers) Test(_ context.Context, pending rotate.Values) error {
 	if !r.accepts(pending) {

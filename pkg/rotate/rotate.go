@@ -29,7 +29,8 @@ type Rotator interface {
 	Create(ctx context.Context, s Start) (Values, error)
 	// Set makes the target accept c.Pending, and leaves what c.Current holds accepted. It may be asked again when
 	// Pending has become current: a call of an older rotation that lands late can have replaced its credential, and Set
-	// puts it back. A target that can tell refuses the older call instead; then the error wraps ErrSuperseded.
+	// puts it back. A target that can tell refuses the older call instead; then the error wraps ErrSuperseded. An error
+	// with a method Refusal() string says why Set will never do it, and that it has changed nothing: the rotation ends.
 	Set(ctx context.Context, c Change) error
 	// Test returns nil if the target accepts pending. The error wraps ErrNotAccepted if the target was asked and
 	// refuses it; after any other error nobody knows. It may meet a version that Create and Set never saw.
@@ -59,6 +60,8 @@ type Start struct {
 	// Others reads what every other version of the source holds now, oldest first: what made the credential, as far as
 	// the source knows. It fails where AWSCURRENT has moved since. Ask it after the target.
 	Others func(context.Context) ([]Other, error)
+	// Elsewhere reads what the other sources of the environment hold.
+	Elsewhere Elsewhere
 }
 
 // Change holds the credentials of a rotation for Set: the pending one and the current one.
@@ -67,6 +70,8 @@ type Change struct {
 	// the same at every try. Of two rotations, the one with the later time is the newer one.
 	Since            time.Time
 	Pending, Current Values
+	// Elsewhere reads what the other sources of the environment hold: a credential of theirs is not Set's to replace.
+	Elsewhere Elsewhere
 }
 
 // Other is a version that is not current, nor the one that comes to be.
@@ -84,6 +89,8 @@ type End struct {
 	// Others reads what every version but the current one holds now, oldest first, the owed one among them, and not
 	// what an earlier try has put to follow. It fails where AWSCURRENT has moved since.
 	Others func(context.Context) ([]Other, error)
+	// Elsewhere reads what the other sources of the environment hold.
+	Elsewhere Elsewhere
 }
 
 // Unrepeatable is a Rotator whose Create makes something at the target that a second try would make again. Before it is
@@ -111,11 +118,18 @@ type Identified interface {
 
 // Store lists the Secrets Manager calls of a rotation; pkg/store implements it and documents what each method promises.
 type Store interface {
+	Look(ctx context.Context, name string) (history.History, error)
 	LookAll(ctx context.Context, name string) (history.History, error)
 	Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error)
 	Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error
 	Move(ctx context.Context, name, label, to, from string) error
 	Now() time.Time
+}
+
+// refusal is the error of a rotator for which a rotation does not go on.
+type refusal interface {
+	error
+	Refusal() string
 }
 
 // Refused is the error for a rotation that may not happen now. Nothing has changed, and the person or schedule that
@@ -137,6 +151,8 @@ type Job struct {
 	Store   Store
 	Source  manifest.Source
 	Rotator Rotator
+	// Environment has the other sources, which may hold the same credential. nil: there are none.
+	Environment *manifest.Environment
 	// Pause waits, or until its context ends. Where it is nil, finishSecret does not stay to confirm: see Confirm.
 	Pause func(context.Context, time.Duration) error
 }
@@ -175,7 +191,8 @@ func (j Job) Step(ctx context.Context, e Event) error {
 	}
 	if isOvertaken(history, pending) {
 		return j.refuseRotation(ctx, history, pending,
-			&Refused{j.Source.Name, "another version became current while it was under way: rotate again"})
+			&Refused{j.Source.Name, "another version became current while it was under way: once what it has made is retired, " +
+				j.commandOf("rotate")})
 	}
 	switch e.Step {
 	case "setSecret":
@@ -206,6 +223,9 @@ func (j Job) checkPending(h history.History, e Event) (pending history.Version, 
 
 // refuseRotation takes AWSPENDING off, so that the next rotation can start.
 func (j Job) refuseRotation(ctx context.Context, h history.History, pending history.Version, refused *Refused) error {
+	if err := j.clearDeclared(ctx, h); err != nil {
+		return err
+	}
 	if err := j.Store.Move(ctx, h.Secret, history.AWSPending, "", pending.ID); err != nil {
 		return err // not Refused: something is left that the next try takes off
 	}
@@ -258,7 +278,13 @@ func (j Job) setSecret(ctx context.Context, h history.History, pending history.V
 	if err != nil {
 		return err
 	}
-	if err := j.Rotator.Set(ctx, Change{Since: pending.Created, Pending: next, Current: current}); err != nil {
+	err = j.Rotator.Set(ctx, Change{
+		Since: pending.Created, Pending: next, Current: current, Elsewhere: j.readElsewhere,
+	})
+	if refusal, refuses := errors.AsType[refusal](err); refuses {
+		return j.refuseRotation(ctx, h, pending, &Refused{j.Source.Name, refusal.Refusal()})
+	}
+	if err != nil {
 		return fmt.Errorf("make the target accept version %s of %s: %w", history.Short(pending.ID), j.Source.Name, err)
 	}
 	return nil

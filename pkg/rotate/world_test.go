@@ -73,6 +73,10 @@ func (s *secrets) labels() []string {
 	return all
 }
 
+func (s *secrets) Look(ctx context.Context, name string) (history.History, error) {
+	return s.LookAll(ctx, name)
+}
+
 func (s *secrets) LookAll(context.Context, string) (history.History, error) {
 	h := s.h
 	h.Versions = nil

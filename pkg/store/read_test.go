@@ -244,15 +244,43 @@ func TestCurrentOfNothingAsksNobody(t *testing.T) {
 	}
 }
 
-func TestCurrentFailsAsAWholeWhereOneSecretCannotBeRead(t *testing.T) {
+// TestCurrentNamesWhatCannotBeRead: the others come with the error. What is about the service, or about whoever asks,
+// fails the whole read, in the answer about one secret too.
+func TestCurrentNamesWhatCannotBeRead(t *testing.T) {
 	w := newWorld(t)
 	w.seedSecret("a", "one")
 	w.seedSecret("b", "one")
 	_, err := w.client.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: new("b")})
 	w.must(err)
 	versions, texts, err := w.store.Current(t.Context(), []string{"a", "b"})
-	if err == nil || !strings.Contains(err.Error(), "read b: it is scheduled for deletion") || versions != nil || texts != nil {
+	some, is := errors.AsType[*history.Unreadable](err)
+	if !is || len(some.Secrets) != 1 || !errors.Is(some.Secrets["b"], store.ErrDeleted) || len(versions) != 1 || len(texts) != 1 {
 		t.Errorf("%v, %v", versions, err)
+	}
+	if err == nil || !strings.Contains(err.Error(), "read b: it is scheduled for deletion") {
+		t.Errorf("the error is %v", err)
+	}
+	for code, alone := range map[string]bool{
+		"AccessDeniedException": true, "DecryptionFailure": true, "InvalidRequestException": true,
+		"InternalServiceError": false, "ThrottlingException": false, "UnrecognizedClientException": false, "": false,
+	} {
+		answer := &secretsmanager.BatchGetSecretValueOutput{
+			SecretValues: []types.SecretValueEntry{{Name: new("a"), VersionId: new("v")}},
+			Errors:       []types.APIErrorType{{SecretId: new("c"), ErrorCode: new(code), Message: new("canary")}},
+		}
+		versions, _, err := store.New(partial{w.client, answer}).Current(t.Context(), []string{"a", "c"})
+		some, is := errors.AsType[*history.Unreadable](err)
+		if err == nil || strings.Contains(err.Error(), "canary") || is != alone || (len(versions) == 1) != alone {
+			t.Errorf("%q: %v, %v", code, versions, err)
+		}
+		if alone && some.Secrets["c"] == nil {
+			t.Errorf("%q: %v does not name c", code, some.Secrets)
+		}
+	}
+	w.breakCalls("BatchGetSecretValue", 1, sim.Denied)
+	_, _, err = w.store.Current(t.Context(), []string{"a"})
+	if _, is := errors.AsType[*history.Unreadable](err); err == nil || is {
+		t.Errorf("the whole read was denied, and the error is %v", err)
 	}
 }
 

@@ -225,14 +225,16 @@ func oldestFirst(a, b history.Version) int {
 
 // Current reads the version under AWSCURRENT in each of these secrets, twenty a call, and returns version ids and
 // texts by name. It leaves out secrets that do not exist or have no current version. Where that version holds binary
-// data, versions has it, and texts does not. Any other failure of any secret fails the whole read: ErrDeleted where one
-// is scheduled for deletion.
+// data, versions has it, and texts does not. The error is a *history.Unreadable where some of the secrets cannot be read,
+// and comes with what the others hold: ErrDeleted where one is scheduled for deletion. Any other failure fails the whole
+// read.
 func (s *Store) Current(
 	ctx context.Context, names []string,
 ) (versions map[string]string, texts map[string]secret.Value, err error) {
 	versions, texts = map[string]string{}, map[string]secret.Value{}
+	unread := &history.Unreadable{Secrets: map[string]error{}}
 	for chunk := range slices.Chunk(names, batchSize) {
-		read, err := s.readBatch(ctx, chunk)
+		read, err := s.readBatch(ctx, chunk, unread.Secrets)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -243,21 +245,33 @@ func (s *Store) Current(
 			}
 		}
 	}
+	if len(unread.Secrets) > 0 {
+		return versions, texts, unread
+	}
 	return versions, texts, nil
 }
 
-// readBatch reads AWSCURRENT of up to batchSize secrets in one call. It fails where the answer leaves one of them out
-// without an error of its own.
-func (s *Store) readBatch(ctx context.Context, names []string) ([]types.SecretValueEntry, error) {
+// readBatch reads AWSCURRENT of up to batchSize secrets in one call, and adds to unread those that cannot be read. It
+// fails where the answer leaves one of them out without an error of its own.
+func (s *Store) readBatch(
+	ctx context.Context, names []string, unread map[string]error,
+) ([]types.SecretValueEntry, error) {
 	out, err := s.client.BatchGetSecretValue(ctx, &secretsmanager.BatchGetSecretValueInput{SecretIdList: names})
 	if err != nil {
-		return nil, wrapError("read", fmt.Sprintf("%d secrets at once", len(names)), err)
+		return nil, fmt.Errorf("read %d secrets at once: %w", len(names), awserr.Legible(err))
 	}
 	s.noteServerTime(out.ResultMetadata)
 	for _, e := range out.Errors {
-		if code := aws.ToString(e.ErrorCode); code != "ResourceNotFoundException" {
-			return nil, s.batchError(ctx, names, aws.ToString(e.SecretId), code)
+		code := aws.ToString(e.ErrorCode)
+		if code == codeMissing {
+			continue
 		}
+		err := s.batchError(ctx, names, aws.ToString(e.SecretId), code)
+		one, is := errors.AsType[*history.Unreadable](err)
+		if !is {
+			return nil, err
+		}
+		maps.Copy(unread, one.Secrets)
 	}
 	read := map[string]bool{}
 	for _, v := range out.SecretValues {
@@ -286,12 +300,27 @@ func (s *Store) batchError(ctx context.Context, names []string, id, code string)
 			return err
 		}
 	}
-	return fmt.Errorf("read %s: %s", names[i], code)
+	return markUnreadable(names[i], code, fmt.Errorf("read %s: %s", names[i], code))
 }
 
-// codeInvalid is the error code of Secrets Manager for most calls about a secret that is scheduled for deletion. It has
-// other causes too.
-const codeInvalid = "InvalidRequestException"
+// The error codes of Secrets Manager that concern one secret, whatever it answers about others
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html). Any other code is about the
+// service, or about whoever asks.
+const (
+	codeMissing   = "ResourceNotFoundException"
+	codeInvalid   = "InvalidRequestException" // for most calls about one that is scheduled for deletion, among others
+	codeDenied    = "AccessDeniedException"
+	codeUndecoded = "DecryptionFailure" // its KMS key is disabled, gone, or not for this role
+)
+
+// markUnreadable returns err as a *history.Unreadable of this secret where code concerns that secret alone.
+func markUnreadable(name, code string, err error) error {
+	switch code {
+	case codeMissing, codeInvalid, codeDenied, codeUndecoded:
+		return history.NewUnreadable(name, err)
+	}
+	return err
+}
 
 // checkDeleted returns ErrDeleted where a secret's description has a date of deletion.
 func (s *Store) checkDeleted(ctx context.Context, doing, name string) error {
@@ -303,8 +332,9 @@ func (s *Store) checkDeleted(ctx context.Context, doing, name string) error {
 }
 
 func deletedError(doing, name string, date time.Time) error {
-	return fmt.Errorf("%s %s: %w on %s: restore it (aws secretsmanager restore-secret --secret-id '%s') or take it out "+
-		"of the manifest", doing, name, ErrDeleted, date.UTC().Format(time.DateOnly), name)
+	return history.NewUnreadable(name, fmt.Errorf("%s %s: %w on %s: restore it "+
+		"(aws secretsmanager restore-secret --secret-id '%s') or take it out of the manifest",
+		doing, name, ErrDeleted, date.UTC().Format(time.DateOnly), name))
 }
 
 // Value reads one version by its id. has is false for a version that has no value, or does not exist. The error is
@@ -411,12 +441,13 @@ func (n *NotStarted) Refusal() string { return n.Reason }
 
 func (n *NotStarted) Error() string { return "Secrets Manager refuses: " + n.Reason }
 
-// wrapError adds what was being done to which secret. It returns ErrMissing for a secret that does not exist.
+// wrapError adds what was being done to which secret. It returns ErrMissing for a secret that does not exist, and a
+// *history.Unreadable where only that secret is concerned.
 func wrapError(doing, name string, err error) error {
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
-		return fmt.Errorf("%s %s: %w", doing, name, ErrMissing)
+		return history.NewUnreadable(name, fmt.Errorf("%s %s: %w", doing, name, ErrMissing))
 	}
-	return fmt.Errorf("%s %s: %w", doing, name, awserr.Legible(err))
+	return markUnreadable(name, awserr.Code(err), fmt.Errorf("%s %s: %w", doing, name, awserr.Legible(err)))
 }
 
 // wrapErrorWithoutText is wrapError for requests that carry a value: it keeps only the code of AWS's answer.

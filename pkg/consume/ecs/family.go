@@ -157,7 +157,7 @@ func (f *Family) readSeen(ctx context.Context) (plan.Seen, error) {
 	}
 	seen := f.toSeen(l)
 	if f.revisions {
-		seen.Deployable, err = f.findDeployable(ctx, f.name)
+		seen.Deployable, seen.Kept, err = f.findDeployable(ctx, f.name)
 	}
 	return seen, err
 }

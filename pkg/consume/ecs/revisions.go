@@ -16,25 +16,46 @@ const maxClockSkew = time.Hour
 
 // findDeployable returns every version of the bucket, and of the buckets before it, that an ACTIVE revision of the
 // family pins, whoever registered it, sorted. It reads no revision twice in the life of the cache, and none that was
-// registered before the first labelled version of the bucket was made and pins no bucket before this one.
-func (d definitions) findDeployable(ctx context.Context, family string) ([]string, error) {
+// registered before the first labelled version of the bucket was made and pins no bucket before this one. kept are those
+// that a revision pins which Withdraw leaves alone.
+func (d definitions) findDeployable(ctx context.Context, family string) (versions, kept []string, err error) {
 	made := d.firstLabelled()
-	var versions []string
 	for arn, err := range d.listRevisions(ctx, family, 0) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		o, err := d.describeOutline(ctx, arn)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if o.registered.Before(made) && !d.at.pinsFormer(o) {
 			break // the list is newest first: all that follow are older
 		}
-		versions = append(versions, d.at.pinnedBy(o)...)
+		pinned := d.at.pinnedBy(o)
+		versions = append(versions, pinned...)
+		if len(pinned) == 0 {
+			continue
+		}
+		stays, err := d.isLeftAlone(ctx, arn)
+		if err != nil {
+			return nil, nil, err
+		}
+		if stays {
+			kept = append(kept, pinned...)
+		}
 	}
 	slices.Sort(versions)
-	return slices.Compact(versions), nil
+	slices.Sort(kept)
+	return slices.Compact(versions), slices.Compact(kept), nil
+}
+
+// isLeftAlone reports whether the manifest leaves a revision to whoever registered it, and that was not rotary.
+func (d definitions) isLeftAlone(ctx context.Context, arn string) (bool, error) {
+	if d.task.Withdraw != manifest.WithdrawOwn {
+		return false, nil
+	}
+	r, err := d.describeRevision(ctx, arn) // its tags are not kept
+	return err == nil && !r.registeredBy(d.by.environment), err
 }
 
 // deregisterRevisions makes sure that nobody can start on these versions of the bucket, or of the buckets before it: it
@@ -88,11 +109,8 @@ func (d definitions) findPinning(ctx context.Context, family string, versions []
 
 // deregisterRevision deregisters a revision, unless the manifest leaves it to whoever registered it.
 func (d definitions) deregisterRevision(ctx context.Context, arn string) error {
-	if d.task.Withdraw == manifest.WithdrawOwn {
-		r, err := d.describeRevision(ctx, arn) // its tags are not kept
-		if err != nil || !r.registeredBy(d.by.environment) {
-			return err
-		}
+	if stays, err := d.isLeftAlone(ctx, arn); err != nil || stays {
+		return err
 	}
 	_, err := d.api.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: &arn})
 	return err

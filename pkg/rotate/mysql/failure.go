@@ -13,8 +13,11 @@ import (
 // Numbers of errors that decide something (https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html,
 // https://mariadb.com/kb/en/mariadb-error-codes/).
 const (
-	accessDenied  = 1045
-	unknownThread = 1094
+	accessDenied   = 1045
+	unknownThread  = 1094
+	optionPrevents = 1290
+	notValid       = 1819
+	accountLocked  = 4151 // MariaDB's
 )
 
 // meanings explains the server's errors, by number, that a person can do something about.

@@ -20,8 +20,9 @@
 // stands first under hosts must be the primary.
 //
 // No statement carries a password: what is set is a hash that is computed here, for mysql_native_password and, on
-// MySQL, caching_sha2_password. An account that uses another plugin is refused, and so is MariaDB's own strictness
-// about hashes (strict_password_validation with a plugin that validates) by the server.
+// MySQL, caching_sha2_password. An account that uses another plugin is refused, and so is a MariaDB that takes no hashes
+// (strict_password_validation with a plugin that validates). Where that came after a rotation had begun, the
+// administrator locks the account that is retired.
 //
 // The source holds a URL (mysql://user:password@host:port/database?ssl-mode=VERIFY_IDENTITY&ssl-ca=file), the parts of
 // a login, or the data source name of the Go driver (user:password@tcp(host:port)/database?tls=true).
@@ -39,8 +40,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
-// Rotator rotates one source. Where no version of the source has ever held the user whose turn it is, Create looks at
-// the server whether Set will succeed: an account of that name must not exist there, because it would be somebody
+// Rotator rotates one source. Create looks at the server whether it takes hashes, and, where no version of the source has
+// ever held the user whose turn it is, whether Set will succeed: an account of that name must not exist there, because it would be somebody
 // else's. Set makes the user, or makes it equal to current's again, and gives it its password last; it never touches an
 // administrator.
 //
@@ -63,13 +64,24 @@ func New(source manifest.Source, admin sqluser.Admin) *Rotator {
 	return &Rotator{sqluser.New(source, admin, newSyntax(), s), s}
 }
 
-// CheckFirst implements sqluser.FirstChecker.
-func (s *server) CheckFirst(ctx context.Context, t sqluser.Turn) error {
-	current, err := sqluser.Primary(ctx, s, t.Current)
+// CheckStart implements sqluser.StartChecker. It refuses a server that takes no hashes, and, where the user whose turn it
+// is would be a new one, an account of that name.
+func (s *server) CheckStart(ctx context.Context, t sqluser.Turn, first bool) error {
+	current, err := s.loginKnown(ctx, t.Current)
 	if err != nil {
 		return fmt.Errorf("log in with the current credential: %w", err)
 	}
 	defer current.Close(ctx)
+	switch strict, err := current.validatesPasswords(ctx); {
+	case err != nil:
+		return err
+	case strict:
+		return sqluser.Refusal("the server validates passwords, and therefore takes no hash of one, which is all that " +
+			"rotary sends: SET GLOBAL strict_password_validation = OFF there (a password that rotary makes is random, " +
+			"52 characters long), or uninstall what validates them")
+	case !first:
+		return nil
+	}
 	p, err := s.examinePair(ctx, current, t)
 	if err != nil {
 		return err
@@ -80,6 +92,19 @@ func (s *server) CheckFirst(ctx context.Context, t sqluser.Turn) error {
 			"has ever held: find out whose it is; if nobody's, drop it there")
 	}
 	return nil
+}
+
+// validatesPasswords reports whether the server refuses every statement that sets a password by its hash: MariaDB's
+// strict_password_validation, where a plugin validates passwords
+// (https://mariadb.com/kb/en/server-system-variables/#strict_password_validation). MySQL validates what is written in
+// the clear alone.
+func (s *session) validatesPasswords(ctx context.Context) (bool, error) {
+	if s.product != mariaDB {
+		return false, nil
+	}
+	n, err := s.one(ctx, "ask whether passwords are validated", "SELECT COUNT(*) FROM information_schema.PLUGINS "+
+		"WHERE PLUGIN_TYPE = 'PASSWORD VALIDATION' AND PLUGIN_STATUS = 'ACTIVE' AND @@GLOBAL.strict_password_validation")
+	return n != "0", err
 }
 
 // Install implements sqluser.Server.

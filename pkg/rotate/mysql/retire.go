@@ -21,10 +21,12 @@ import (
 func (s *server) Retire(ctx context.Context, e sqluser.Retirement) error {
 	owed := withoutDatabase(e.Owed)
 	one, err := s.loginKnown(ctx, owed)
-	if errors.Is(err, sqluser.ErrRefused) {
+	switch {
+	case errors.Is(err, sqluser.ErrRefused):
 		return s.retireRefused(ctx, e)
-	}
-	if err != nil {
+	case errors.Is(err, sqluser.ErrLocked) && e.Served:
+		return s.checkLocked(ctx, e, err)
+	case err != nil:
 		return fmt.Errorf("log in with the owed credential: %w", err)
 	}
 	defer one.Close(ctx)
@@ -32,7 +34,11 @@ func (s *server) Retire(ctx context.Context, e sqluser.Retirement) error {
 	if err != nil {
 		return err
 	}
-	if err := one.do(ctx, "replace the owed password", one.product.writeScramble(hash)); err != nil {
+	err = one.do(ctx, "replace the owed password", one.product.writeScramble(hash))
+	if isValidated(err) && e.Served {
+		err = s.lockAccount(ctx, one, e)
+	}
+	if err != nil {
 		return err
 	}
 	if e.EndSessions {
@@ -46,6 +52,49 @@ func (s *server) Retire(ctx context.Context, e sqluser.Retirement) error {
 			"is there a second one (RETAIN CURRENT PASSWORD), or another way to log in?")
 	}
 	return err
+}
+
+// isValidated reports whether the server refuses a statement because it validates passwords: no hash is taken, or the
+// password that it makes itself does not pass.
+func isValidated(err error) bool {
+	answer, is := errors.AsType[serverError](err)
+	return is && (answer == optionPrevents || answer == notValid)
+}
+
+// lockAccount locks, as the administrator, the account that a session has logged in with. The next Install unlocks it.
+func (s *server) lockAccount(ctx context.Context, one *session, e sqluser.Retirement) error {
+	host, err := one.readHost(ctx, e.Owed.User)
+	if err != nil {
+		return err
+	}
+	admin, err := s.loginKnown(ctx, e.Admin)
+	if err != nil {
+		return fmt.Errorf("log in as the administrator: %w", err)
+	}
+	defer admin.Close(ctx)
+	return admin.do(ctx, "lock the account", "ALTER USER "+account{e.Owed.User, host}.quote()+" ACCOUNT LOCK")
+}
+
+// checkLocked returns nil for a locked account where the server takes no hash: lockAccount has locked it, or would now.
+// Elsewhere a person has, who may unlock it again.
+func (s *server) checkLocked(ctx context.Context, e sqluser.Retirement, locked error) error {
+	admin, err := s.loginKnown(ctx, e.Admin)
+	if err != nil {
+		return fmt.Errorf("log in as the administrator: %w", err)
+	}
+	defer admin.Close(ctx)
+	strict, err := admin.validatesPasswords(ctx)
+	if err != nil {
+		return err
+	}
+	answer, _ := errors.AsType[serverError](locked)
+	if !strict || answer != accountLocked {
+		return fmt.Errorf("log in with the owed credential: %w", locked)
+	}
+	if e.EndSessions {
+		return admin.killSessions(ctx, e.Owed.User)
+	}
+	return nil
 }
 
 // withoutDatabase is a login that does not depend on a database.

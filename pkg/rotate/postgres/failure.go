@@ -14,6 +14,7 @@ import (
 const (
 	invalidPassword      = "28P01"
 	invalidAuthorization = "28000"
+	lacksPrivilege       = "42501"
 )
 
 var meanings = map[string]string{
@@ -22,13 +23,13 @@ var meanings = map[string]string{
 	"0LP01":              "that role cannot be granted",
 	"25006": "it is a standby, on which nothing can be changed: " +
 		"let the administrator's URL name the primary",
-	"3D000": "there is no such database",
-	"42501": "the administrator, or the user, lacks the privilege",
-	"42704": "there is no such role or parameter",
-	"53300": "it has too many connections",
-	"55P03": "somebody else holds a lock",
-	"57014": "it took too long",
-	"57P03": "it does not take connections now",
+	"3D000":        "there is no such database",
+	lacksPrivilege: "the administrator, or the user, lacks the privilege",
+	"42704":        "there is no such role or parameter",
+	"53300":        "it has too many connections",
+	"55P03":        "somebody else holds a lock",
+	"57014":        "it took too long",
+	"57P03":        "it does not take connections now",
 }
 
 // failures returns how the driver's errors are explained.
@@ -52,10 +53,18 @@ func readAnswer(err error) error {
 		return sqluser.ErrRefused
 	case len(answer.Code) != 5 || strings.Trim(answer.Code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
 		return errors.New("the server answers with an error")
-	case meanings[answer.Code] != "":
-		return fmt.Errorf("the server answers %s: %s", answer.Code, meanings[answer.Code])
 	}
-	return fmt.Errorf("the server answers %s", answer.Code)
+	return serverError(answer.Code)
+}
+
+// serverError is the SQLSTATE that the server answers.
+type serverError string
+
+func (code serverError) Error() string {
+	if meaning := meanings[string(code)]; meaning != "" {
+		return fmt.Sprintf("the server answers %s: %s", string(code), meaning)
+	}
+	return "the server answers " + string(code)
 }
 
 // describeNetwork returns what the driver alone knows of a connection that failed.

@@ -17,8 +17,8 @@
 // must let app_clone in where it lets app in: "+app" stands for both.
 //
 // A newer rotation's password is behind a fence (fence.go): the marker of it stands in the role's comment, and each
-// user logs in at the administrator's database when it is retired. Where it may not, the administrator replaces its
-// password, and needs pg_signal_backend if sessions are to be ended.
+// user logs in at the administrator's database when it is retired. Where it may not, or may not change its password, the
+// administrator replaces that, and needs pg_signal_backend if sessions are to be ended.
 //
 // A source may name a pooler or a proxy, if that stands under hosts at the administrator's source and authenticates
 // against the database (auth_query) or knows both users. Users are made, looked at and retired at the administrator's
@@ -36,7 +36,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
-// Rotator rotates one source. Create calls no server. Set makes the user, or gives it its password, in one transaction
+// Rotator rotates one source. Set makes the user, or gives it its password, in one transaction
 // of the administrator; it never touches a superuser, or a role of the clone's name that is not the clone.
 type Rotator struct {
 	*sqluser.Rotator[session]

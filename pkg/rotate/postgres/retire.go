@@ -10,8 +10,8 @@ import (
 )
 
 // Retire implements sqluser.Server. It logs in with what is owed and replaces its own password by a secret that nobody
-// keeps, behind the fence: in the administrator's database. Where the user may not connect there, the administrator
-// replaces it. A refused login is dead already; any other failure is an error. The end of the user's other sessions on
+// keeps, behind the fence: in the administrator's database. Where the user may not connect there, or may not change its
+// password (rds.restrict_password_commands of RDS), the administrator replaces it. A refused login is dead already; any other failure is an error. The end of the user's other sessions on
 // that server, not on its replicas, is sent in one message with it, so that no crash comes between them.
 //
 // A server that was left behind is fenced by nothing: no rotation sets a user there any more.
@@ -32,7 +32,11 @@ func (s *server) Retire(ctx context.Context, e sqluser.Retirement) error {
 		return fmt.Errorf("log in with the owed credential: %w", err)
 	}
 	defer one.Close(ctx)
-	return one.retireItself(ctx, e)
+	err = one.retireItself(ctx, e)
+	if code, is := errors.AsType[serverError](err); is && code == lacksPrivilege && e.Served {
+		return s.retireAsAdministrator(ctx, e)
+	}
+	return err
 }
 
 // retireItself gives the session's own user a password that nobody knows, and may end its other sessions. The role of a
@@ -56,8 +60,8 @@ func (s session) retireItself(ctx context.Context, e sqluser.Retirement) error {
 	return s.do(ctx, deeds...)
 }
 
-// retireElsewhere replaces, as the administrator, the password of a user that is accepted in its own database and may
-// not connect to the administrator's. To end its sessions, the administrator needs the role pg_signal_backend.
+// retireElsewhere retires, as the administrator, a user that is accepted in its own database and may not connect to the
+// administrator's.
 func (s *server) retireElsewhere(ctx context.Context, e sqluser.Retirement) error {
 	switch one, err := sqluser.Primary(ctx, s, e.Owed); {
 	case errors.Is(err, sqluser.ErrRefused):
@@ -67,6 +71,12 @@ func (s *server) retireElsewhere(ctx context.Context, e sqluser.Retirement) erro
 	default:
 		one.Close(ctx)
 	}
+	return s.retireAsAdministrator(ctx, e)
+}
+
+// retireAsAdministrator replaces the password of a user whose login was accepted just now. To end its sessions, the
+// administrator needs the role pg_signal_backend.
+func (s *server) retireAsAdministrator(ctx context.Context, e sqluser.Retirement) error {
 	admin, err := s.loginAdministrator(ctx, e.Admin)
 	if err != nil {
 		return err

@@ -135,10 +135,12 @@ func foreignHost(t *testing.T, w *world) {
 	} {
 		r := w.shape(fmt.Sprintf(rds, "", c.hosts), master())
 		now, before := w.ofRDS(user, password, c.host, c.port), w.roles()
-		next, err := r.Create(t.Context(), rotate.Start{Current: now})
+		next, err := r.Next(now)
 		if err != nil {
 			t.Fatal(err)
 		}
+		_, early := r.Create(t.Context(), rotate.Start{Current: now})
+		w.refused(t, early, "the host of DB_HOST", before)
 		err = r.Set(t.Context(), rotate.Change{Pending: next, Current: now})
 		var refused sqluser.Refusal
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "the host of DB_HOST") || !strings.Contains(err.Error(), "source master") {

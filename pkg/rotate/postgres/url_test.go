@@ -178,7 +178,7 @@ func TestTheNextLoginStandsWhereTheCurrentOneDoes(t *testing.T) {
 	s := source()
 	s.Keys.Names = append(s.Keys.Names, "OTHER")
 	now := rotate.Values{key: secret.New("postgres://app:a%2Fb@h:1/app?sslmode=require&x=%2f"), "OTHER": secret.New("stays")}
-	next, err := New(s, sqluser.Admin{}).Create(t.Context(), rotate.Start{Current: now})
+	next, err := New(s, sqluser.Admin{}).Next(now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestTheNextLoginStandsWhereTheCurrentOneDoes(t *testing.T) {
 
 	entry(&s).URL, entry(&s).Fields = nil, &manifest.Login{Username: "U", Password: "P", Host: "H"}
 	now = rotate.Values{"U": secret.New("app_clone"), "P": secret.New("a/b"), "H": secret.New("h"), "OTHER": secret.New("stays")}
-	if next, err = New(s, sqluser.Admin{}).Create(t.Context(), rotate.Start{Current: now}); err != nil {
+	if next, err = New(s, sqluser.Admin{}).Next(now); err != nil {
 		t.Fatal(err)
 	}
 	if secret.Reveal(next["U"]) != "app" || secret.Reveal(next["H"]) != "h" || secret.Reveal(next["OTHER"]) != "stays" || len(next) != 4 {
@@ -203,7 +203,7 @@ func TestTheNextLoginStandsWhereTheCurrentOneDoes(t *testing.T) {
 func TestEachPasswordIsLongPlainAndNew(t *testing.T) {
 	seen := map[string]bool{}
 	for range 50 {
-		next, err := New(source(), sqluser.Admin{}).Create(t.Context(), rotate.Start{Current: at("postgres://app:x@h/app")})
+		next, err := New(source(), sqluser.Admin{}).Next(at("postgres://app:x@h/app"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -74,10 +74,11 @@ type Retirement struct {
 	SharesUser func(context.Context) (bool, error)
 }
 
-// FirstChecker is a Server on which a first rotation can fail for good. CheckFirst is asked before a user takes turns
-// whom no version of the source has held; it changes nothing, and its error says why Set would not succeed.
-type FirstChecker interface {
-	CheckFirst(ctx context.Context, t Turn) error
+// StartChecker is a Server on which Install or Retire can fail for good. CheckStart is asked before a rotation makes
+// anything; it changes nothing, and its error says why they would not succeed. first is set where no version of the
+// source has ever held the user whose turn it is.
+type StartChecker interface {
+	CheckStart(ctx context.Context, t Turn, first bool) error
 }
 
 // New returns the rotator of a source that holds connection URLs (url), the parts of a login (fields), or both. admin
@@ -86,11 +87,36 @@ func New[S Session](source manifest.Source, admin Admin, syntax Syntax, server S
 	return &Rotator[S]{source: source, admin: admin, syntax: syntax, server: server}
 }
 
-// Create gives the other user a new password, in a copy of the current version. It changes nothing at the server. Where
-// the source cannot be rotated as it is, the error is a Refusal; so it is where an emergency would take a password away
-// that somebody retains.
+// Create gives the other user a new password, in a copy of the current version. It changes nothing at the server, where
+// it logs in with the current version by every URL. Where the source cannot be rotated as it is, the error is a Refusal;
+// so it is where an emergency would take a password away that somebody retains, and where another source of the
+// environment has the user whose turn it is.
 func (r *Rotator[S]) Create(ctx context.Context, s rotate.Start) (rotate.Values, error) {
-	now, err := r.readPlaces(s.Current)
+	next, err := r.Next(s.Current)
+	if err != nil {
+		return nil, err
+	}
+	t, err := r.readTurn(ctx, rotate.Change{Since: s.Since, Pending: next, Current: s.Current})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.checkOthers(ctx, s, t); err != nil {
+		return nil, err
+	}
+	claims, err := findClaims(ctx, s.Elsewhere, t.Next.User, t.Next.Password)
+	if err == nil {
+		err = r.checkUnclaimed(ctx, t.Next, claims)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return next, r.checkCurrent(ctx, s.Current)
+}
+
+// Next returns the content of the version that follows current: the other user, with a new password. It asks nobody.
+// The error is a Refusal.
+func (r *Rotator[S]) Next(current rotate.Values) (rotate.Values, error) {
+	now, err := r.readPlaces(current)
 	if err != nil {
 		return nil, Refusal(err.Error())
 	}
@@ -101,14 +127,11 @@ func (r *Rotator[S]) Create(ctx context.Context, s rotate.Start) (rotate.Values,
 	if err != nil {
 		return nil, Refusal(err.Error())
 	}
-	next, err := r.replaceLogin(s.Current, user, secret.New(rand.Text()+rand.Text()))
+	next, err := r.replaceLogin(current, user, secret.New(rand.Text()+rand.Text()))
 	if err != nil {
 		return nil, Refusal(err.Error())
 	}
-	if err := r.checkOthers(ctx, s, user, next); err != nil {
-		return nil, err
-	}
-	return next, nil
+	return next, r.checkReplaced(current, next)
 }
 
 // checkStart returns why a source whose login is at these places cannot be rotated.
@@ -125,9 +148,9 @@ func (r *Rotator[S]) checkStart(places []place) error {
 }
 
 // checkOthers refuses what the other versions of the source forbid: an emergency that would end the credential of a
-// retained version, and a user that no version has held, where CheckFirst objects.
-func (r *Rotator[S]) checkOthers(ctx context.Context, s rotate.Start, user string, next rotate.Values) error {
-	checker, checks := r.server.(FirstChecker)
+// retained version, and whatever CheckStart objects to.
+func (r *Rotator[S]) checkOthers(ctx context.Context, s rotate.Start, t Turn) error {
+	checker, checks := r.server.(StartChecker)
 	if !s.Emergency && !checks {
 		return nil // nothing is live but the current version
 	}
@@ -138,25 +161,22 @@ func (r *Rotator[S]) checkOthers(ctx context.Context, s rotate.Start, user strin
 	held := false
 	for _, o := range others {
 		l, err := r.ReadLogin(o.Values)
-		if err != nil || l.User != user {
+		if err != nil || l.User != t.Next.User {
 			continue
 		}
 		if held = true; s.Emergency && o.Live && o.Retained {
 			return Refusal("the user whose turn it is belongs to a version that is retained")
 		}
 	}
-	if held || !checks {
+	if !checks {
 		return nil
 	}
-	t, err := r.readTurn(ctx, rotate.Change{Since: s.Since, Pending: next, Current: s.Current})
-	if err != nil {
-		return err
-	}
-	return checker.CheckFirst(ctx, t)
+	return checker.CheckStart(ctx, t, !held)
 }
 
 // Set makes pending's login accepted. Where it is accepted already, nothing is left to do. It changes nothing before
-// current's login was accepted, and never touches the administrator's own user.
+// current's login was accepted, and never touches the administrator's own user, nor one whose login another source of
+// the environment holds.
 func (r *Rotator[S]) Set(ctx context.Context, c rotate.Change) error {
 	t, err := r.readTurn(ctx, c)
 	if err != nil {
@@ -167,6 +187,13 @@ func (r *Rotator[S]) Set(ctx context.Context, c rotate.Change) error {
 		return fmt.Errorf("log in with the pending credential: %w", err)
 	case accepted:
 		return nil
+	}
+	claims, err := findClaims(ctx, c.Elsewhere, t.Next.User, t.Next.Password)
+	if err == nil {
+		err = r.checkUnclaimed(ctx, t.Next, claims)
+	}
+	if err != nil {
+		return err
 	}
 	current, err := Primary(ctx, r.server, t.Current)
 	if err != nil {
@@ -313,8 +340,13 @@ func (r *Rotator[S]) splitServed(admin *administrator, places []place) (served, 
 	return served, left
 }
 
-// sharesUser reports whether a live version holds another password of the owed login's user.
+// sharesUser reports whether a live version of this source, or of another one, holds another password of the owed
+// login's user.
 func (r *Rotator[S]) sharesUser(ctx context.Context, owed Login, e rotate.End) (bool, error) {
+	claims, err := findClaims(ctx, e.Elsewhere, owed.User, owed.Password)
+	if err != nil || len(claims) > 0 {
+		return true, err
+	}
 	all, err := e.Others(ctx)
 	return slices.ContainsFunc(all, func(o rotate.Other) bool {
 		l, err := r.ReadLogin(o.Values)

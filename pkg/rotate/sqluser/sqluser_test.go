@@ -15,8 +15,13 @@ func TestAnEmergencyTakesNoPasswordThatIsRetained(t *testing.T) {
 	others := func(o rotate.Other, err error) func() ([]rotate.Other, error) {
 		return func() ([]rotate.Other, error) { return []rotate.Other{o}, err }
 	}
-	at := func(user string) rotate.Values { return rotate.Values{"URL": secret.New("db://" + user + ":pw@h/app")} }
+	at := func(user string) rotate.Values {
+		return rotate.Values{"URL": secret.New("db://" + user + ":0ld@h/app")}
+	}
 	lost := errors.New("no answer")
+	r, _ := recording(urls("URL"), Admin{
+		Source: manifest.Source{Name: "app-db-admin", Keys: manifest.KeysOf("URL")}, Read: reading(rotate.Values{"URL": secret.New("db://root:adminpw@h/d")}),
+	})
 	for name, c := range map[string]struct {
 		urgent bool
 		others func() ([]rotate.Other, error)
@@ -31,7 +36,7 @@ func TestAnEmergencyTakesNoPasswordThatIsRetained(t *testing.T) {
 		"a store without answers": {true, others(rotate.Other{}, lost), "no answer"},
 	} {
 		start := rotate.Start{Current: at("app"), Emergency: c.urgent, Others: func(context.Context) ([]rotate.Other, error) { return c.others() }}
-		_, err := of(urls("URL")).Create(t.Context(), start)
+		_, err := r.Create(t.Context(), start)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v, want %q", name, err, c.want)
 		}

@@ -50,7 +50,7 @@ func listed() Admin {
 }
 
 func TestEveryKeyOfALoginMovesAndAllElseStays(t *testing.T) {
-	next, err := withAdmin(several(), listed()).Create(t.Context(), rotate.Start{Current: valuesOf(severalOf("app", "0ld"))})
+	next, err := withAdmin(several(), listed()).Next(valuesOf(severalOf("app", "0ld")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestKeysWithDifferentLoginsAreRefused(t *testing.T) {
 	} {
 		texts := severalOf("app", "0ld")
 		texts[c.key] = strings.Replace(texts[c.key], c.from, c.to, 1)
-		_, err := withAdmin(several(), listed()).Create(t.Context(), rotate.Start{Current: valuesOf(texts)})
+		_, err := withAdmin(several(), listed()).Next(valuesOf(texts))
 		var refused Refusal
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v, want %q", name, err, c.want)
@@ -220,7 +220,7 @@ func TestAURLMayLeaveItsLoginToTheKeysBesideIt(t *testing.T) {
 			if untested {
 				d.UntestedURLs = []string{"URL"}
 			}
-			next, err := withAdmin(entry(d), listed()).Create(t.Context(), rotate.Start{Current: valuesOf(texts)})
+			next, err := withAdmin(entry(d), listed()).Next(valuesOf(texts))
 			var refused Refusal
 			switch {
 			case after == "" && errors.As(err, &refused) && strings.Contains(err.Error(), "hold different logins"):
@@ -230,7 +230,7 @@ func TestAURLMayLeaveItsLoginToTheKeysBesideIt(t *testing.T) {
 				t.Errorf("%q becomes %q", text, secret.Reveal(next["URL"]))
 			}
 			d.Fields = nil
-			_, err = withAdmin(entry(d), listed()).Create(t.Context(), rotate.Start{Current: valuesOf(map[string]string{"OTHER": "db://app:0ld@server:6000/d", "URL": text})})
+			_, err = withAdmin(entry(d), listed()).Next(valuesOf(map[string]string{"OTHER": "db://app:0ld@server:6000/d", "URL": text}))
 			if !errors.As(err, &refused) || !strings.HasPrefix(err.Error(), "URL: it needs ") {
 				t.Errorf("%q alone: %v", text, err)
 			}
