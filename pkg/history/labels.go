@@ -15,7 +15,7 @@ const (
 	Live     = "LIVE-"     // + start of the version id: the target may accept this source version's credential
 	Held     = "HELD-"     // + start of the version id: somebody may still start on this bucket version
 	Past     = "PAST-"     // + unix time, + "-" + start of the version id: since then it was seen not to be current
-	Gone     = "GONE-"     // + unix time, + "-" + start of the version id: then this bucket version was withdrawn
+	Gone     = "GONE-"     // + unix time, + "-" + that of its PAST, + "-" + start of the id: then a bucket version was withdrawn
 	Taken    = "TAKEN-"    // + start of the version id: buckets are computed from this source version
 	Ask      = "ASK-"      // + unix time, + "-" + start of the version id: when its target is asked again about it
 	Seen     = "SEEN"      // up to this source version every version is known
@@ -139,6 +139,25 @@ func (h History) TimedLabel(kind string, at time.Time, id string) string {
 // PastLabel names the PAST label of the version whose id starts so, uniquely among its secret's, as of this time.
 func PastLabel(at time.Time, start string) string {
 	return Past + strconv.FormatInt(at.Unix(), 10) + "-" + start
+}
+
+// GoneLabel names the GONE label of a version that was withdrawn at this time, and seen not to be current since past.
+func (h History) GoneLabel(at, past time.Time, id string) string {
+	return Gone + strconv.FormatInt(at.Unix(), 10) + strings.TrimPrefix(h.TimedLabel(Past, past, id), strings.TrimSuffix(Past, "-"))
+}
+
+// PastSince returns since when v was seen not to be current: the time of its PAST, or the one that its GONE keeps.
+func (v Version) PastSince() (at time.Time, has bool) {
+	if at, has = v.TimeOf(Past); has {
+		return at, true
+	}
+	label, has := v.Label(Gone)
+	parts := strings.SplitN(strings.TrimPrefix(label, Gone), "-", 3)
+	if !has || len(parts) < 3 {
+		return time.Time{}, false
+	}
+	unix, err := strconv.ParseInt(parts[1], 10, 64)
+	return time.Unix(unix, 0).UTC(), err == nil
 }
 
 // TimeOf returns the time in the label of a kind with a time (Past, Gone, Ask) that v carries; of several the latest. A

@@ -91,7 +91,7 @@ type Withdrawal struct {
 //	bucket version                 | stage      | plan
 //	-------------------------------|------------|----------------------------------------------------
 //	current                        | PAST, GONE | Mark HELD
-//	not current, in play or        | none, GONE | Mark PAST: from now on
+//	not current, in play or        | none, GONE | Mark PAST: since it was seen not to be current
 //	  deployable                   |            |
 //	not current                    | HELD       | Mark PAST; where a crash has left that, Drop HELD
 //	not current, a crash has left  | PAST, GONE | Drop the older ones
@@ -123,7 +123,7 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 		case is == isHeld && v.Has(pastLabel(v)):
 			p.restage(b, v, pastLabel(v))
 		case is == isHeld, startable && is == isGone:
-			p.restage(b, v, b.TimedLabel(history.Past, s.Now, v.ID))
+			p.restage(b, v, b.TimedLabel(history.Past, pastSince(s, v), v.ID))
 		case len(listStageLabels(v)) > 1:
 			p.restage(b, v, findStageLabel(v))
 		case is == isPast && withdrawable && !s.isInPlay(v.ID):
@@ -138,6 +138,14 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 		}
 		p.restage(b, history.Version{ID: id}, b.TimedLabel(history.Past, s.Now, id))
 	}
+}
+
+// pastSince returns since when v was seen not to be current: now, where that was not seen before.
+func pastSince(s State, v history.Version) time.Time {
+	if at, has := v.PastSince(); has {
+		return at
+	}
+	return s.Now
 }
 
 // restage puts the label of another stage on a bucket version, in the place of those it has.
@@ -172,7 +180,7 @@ func (p *Plan) withdrawOrWait(s State, b Bucket, v history.Version) {
 		}
 	}
 	p.Withdrawals = append(p.Withdrawals, Withdrawal{
-		Bucket: b.Want.Name, Version: v.ID, Mark: newStageMark(b, v, b.TimedLabel(history.Gone, s.Now, v.ID)),
+		Bucket: b.Want.Name, Version: v.ID, Mark: newStageMark(b, v, b.GoneLabel(s.Now, pastSince(s, v), v.ID)),
 	})
 }
 

@@ -107,7 +107,9 @@ func held(n int) string { return history.Held + bid(present, n)[:19] }
 // past and gone are the labels of bucket version n that was seen not to be current, or withdrawn, at this time;
 // pastSource is that of a source's version.
 func past(n int, at time.Time) string { return agedLabel(history.Past, at, bid(present, n)[:19]) }
-func gone(n int, at time.Time) string { return agedLabel(history.Gone, at, bid(present, n)[:19]) }
+func gone(n int, at time.Time) string {
+	return agedLabel(history.Gone, at, fmt.Sprint(at.Unix())+"-"+bid(present, n)[:19])
+}
 
 func pastSource(n int, at time.Time) string { return agedLabel(history.Past, at, sid(n)[:8]) }
 

@@ -67,9 +67,9 @@ func (at place) references(o outline) []reference {
 	return all
 }
 
-// startSkew is the most by which ECS's clock may be ahead of Secrets Manager's where a task's start and a label's time
-// are compared, and how long a starting task may wait for the value that it has read.
-const startSkew = time.Minute
+// startSkew is the most by which ECS's clock may be ahead of Secrets Manager's where a task's start is compared with a
+// label's time, and by which a read may be answered as before a swap: some seconds in AWS.
+const startSkew = 30 * time.Second
 
 // currentSince returns the labelled versions of the bucket that may have been current at any time since began: that is
 // every labelled version, without those that were seen not to be current before. Zero is any time.
@@ -83,12 +83,14 @@ func (at place) currentSince(began time.Time) []string {
 	return ids
 }
 
-// mayBeCurrentAfter reports whether v may have been current after at.
+// mayBeCurrentAfter reports whether v may have been current after at. One that was withdrawn was replaced before that.
 func mayBeCurrentAfter(v history.Version, at time.Time) bool {
 	if _, held := v.Label(history.Held); held || v.Has(history.AWSCurrent) {
 		return true
 	}
-	past, replaced := v.TimeOf(history.Past)
+	if past, replaced := v.PastSince(); replaced {
+		return past.After(at)
+	}
 	gone, withdrawn := v.TimeOf(history.Gone)
-	return !replaced && !withdrawn || past.After(at) || gone.After(at)
+	return !withdrawn || gone.After(at)
 }
