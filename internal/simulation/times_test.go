@@ -28,6 +28,7 @@ func phases(busy bool) []int {
 type measurement struct {
 	*World
 	source manifest.Source
+	newest string // the value that the rotation made, of a symmetric secret
 	start  time.Time
 	reach  map[string]time.Duration // when something was first true, and has been since
 }
@@ -45,7 +46,8 @@ func measure(t *testing.T, name, source string, busy bool, phase int, goals map[
 	}
 	s, _ := w.Env.Source(source)
 	w.Step(Step{Do: "rotate " + source})
-	m := &measurement{w, s, w.Clock.Now(), map[string]time.Duration{}}
+	newest := secret.Reveal(w.readSource(s)[s.Symmetric()]) // it is accepted first
+	m := &measurement{w, s, newest, w.Clock.Now(), map[string]time.Duration{}}
 	for w.Clock.Now().Sub(m.start) < patienceOfTimes {
 		w.Step(Step{Do: "pass"})
 		for goal, is := range goals {
@@ -77,12 +79,11 @@ func (m *measurement) isDead() bool { return !m.owes(m.source) && len(m.last.Sou
 
 // isCurrentEverywhere reports whether no running task has a value in these keys but the newest one of the source.
 func (m *measurement) isCurrentEverywhere(keys ...string) bool {
-	newest := secret.Reveal(m.readSource(m.source)[m.source.Symmetric()])
 	for _, env := range m.region().ECS.Environments("app") {
 		for _, c := range m.Env.Consumers {
 			for _, key := range keys {
 				for _, name := range stage.BucketNames(m.Env, c, key) {
-					if value, has := env[name]; has && value != newest {
+					if value, has := env[name]; has && value != m.newest {
 						return false
 					}
 				}

@@ -136,6 +136,11 @@ func (h History) TimedLabel(kind string, at time.Time, id string) string {
 	return kind + strconv.FormatInt(at.Unix(), 10) + "-" + strings.TrimPrefix(h.LabelFor(Held, id), Held)
 }
 
+// PastLabel names the PAST label of the version whose id starts so, uniquely among its secret's, as of this time.
+func PastLabel(at time.Time, start string) string {
+	return Past + strconv.FormatInt(at.Unix(), 10) + "-" + start
+}
+
 // TimeOf returns the time in the label of a kind with a time (Past, Gone, Ask) that v carries; of several the latest. A
 // label that holds no time counts as none.
 func (v Version) TimeOf(kind string) (at time.Time, has bool) {

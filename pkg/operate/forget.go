@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,17 +32,19 @@ type BucketMemory struct {
 
 // FindForgettable returns where buckets remember a consumer or a source that the manifest does not have there. For
 // WholeMemory it returns the bucket of that name. It reads only, and asks nobody but Secrets Manager. *Invalid where
-// there is nothing to forget.
+// there is nothing to forget; a bucket that cannot be read keeps what it remembers.
 func (o Operator) FindForgettable(ctx context.Context, kind, name string) (Forgetting, error) {
 	f := Forgetting{Kind: kind, Name: name}
 	var others []string
+	var unread []error // of buckets that may remember it too
 	for _, b := range o.Environment.Buckets {
 		if kind == WholeMemory && b.Name != name {
 			continue
 		}
 		h, err := o.Secrets.Look(ctx, b.Secret)
 		if err != nil {
-			return f, err
+			unread = append(unread, err)
+			continue
 		}
 		m := BucketMemory{Bucket: b.Name, Secret: b.Secret}
 		for _, r := range o.listDepartures(b, h) {
@@ -58,6 +61,9 @@ func (o Operator) FindForgettable(ctx context.Context, kind, name string) (Forge
 	}
 	if len(f.Buckets) > 0 {
 		return f, nil
+	}
+	if len(unread) > 0 {
+		return f, errors.Join(unread...)
 	}
 	slices.Sort(others)
 	return f, o.refuseForgetting(f, slices.Compact(others))

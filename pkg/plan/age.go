@@ -101,8 +101,10 @@ type Withdrawal struct {
 //	  or a stranger in a cluster   |            |
 //	deployable by what is kept     | PAST       | Wait
 //	any other                      | PAST       | Withdraw, then Mark GONE
-//	any other, after the wait      | GONE       | Drop
-//	any other                      | GONE       | Wait
+//	the wait is not over           | GONE       | Wait
+//	carries what is owed, and the  | GONE       | –
+//	  bucket has room for a Write  |            |
+//	any other                      | GONE       | Drop
 //
 // Where the bucket is written in this pass, its current version, the one to be written and what has no label are left
 // to marksToHold.
@@ -174,21 +176,28 @@ func (p *Plan) withdrawOrWait(s State, b Bucket, v history.Version) {
 	})
 }
 
-// dropGone takes the label off a version that was withdrawn, once nothing can start on it any more. From then on its time
-// holds up no retirement.
+// dropGone takes the label off a version that was withdrawn, once nothing can start on it any more and nothing is owed
+// that it carries. Where the bucket has no room for another Write, the label comes off as soon as nothing can start on
+// the version: its time then holds up no retirement any more.
 func (p *Plan) dropGone(s State, b Bucket, v history.Version) {
 	gone, _ := v.TimeOf(history.Gone)
-	if until := gone.Add(b.settlingTime()); until.After(s.Now) {
+	full := !b.HasRoom(roomToWrite) && !v.Has(history.AWSPrevious)
+	switch until := gone.Add(s.settlingTime()); {
+	case until.After(s.Now):
 		p.Waits = append(p.Waits, Wait{
 			Subject: b.Want.Name, Version: v.ID, Reason: Settling, Until: until,
 			Detail: "a version that was withdrawn a short time ago keeps its label",
 		})
-		return
-	}
-	for _, label := range listStageLabels(v) {
-		p.Drops = append(p.Drops, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, From: v.ID})
+	case !full && slices.ContainsFunc(s.debts, func(d debt) bool { return d.isCarried(b, v) }):
+	default:
+		for _, label := range listStageLabels(v) {
+			p.Drops = append(p.Drops, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, From: v.ID})
+		}
 	}
 }
+
+// roomToWrite is how many labels a Write needs: HELD and AWSPREVIOUS, and what ages meanwhile.
+const roomToWrite = 2 + roomToAge
 
 // IsAgeing reports whether the ages of the bucket's versions matter: it has one besides its current one that has not
 // come to its end, or a source feeds it that owes something.

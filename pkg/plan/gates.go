@@ -302,13 +302,13 @@ func (d debt) checkKind() error {
 //	-----------------------------------------------------|-----------------------------------------
 //	the owed version was seen not to be current          | history.LateWrite
 //	a bucket version that carries it was withdrawn, or   | history.Deregistered, or longer where a pipeline takes
-//	  seen not to be current, and tasks run on the bucket|   longer from a copy to its deployment; LateWrite where
+//	  seen not to be current, and the environment has    |   longer from a copy to its deployment; LateWrite where
 //	  or a deployment onto or away from one was created  |   nothing of the bucket can be deregistered
 //	  or ended                                           |
 func (d debt) settlesAt(s State) time.Time {
 	at := d.source.SeenPast(d.version).Add(history.LateWrite)
+	wait := s.settlingTime()
 	for _, b := range s.Buckets {
-		wait := b.settlingTime()
 		for _, bv := range b.Versions {
 			if label, aged := agedAt(bv); aged && d.isCarried(b, bv) {
 				at = laterOf(at, label.Add(wait))
@@ -325,10 +325,11 @@ func (d debt) settlesAt(s State) time.Time {
 	return at
 }
 
-// settlingTime returns how long what was withdrawn from the bucket could still be started.
-func (b Bucket) settlingTime() time.Duration {
+// settlingTime returns how long what was withdrawn from a bucket could still be started. Any task of the environment
+// counts: the manifest may have moved one away from the bucket, and its former task definitions were deregistered.
+func (s State) settlingTime() time.Duration {
 	wait := history.LateWrite
-	for _, c := range b.Consumers {
+	for _, c := range s.allConsumers() {
 		if c.RunsTasks {
 			wait = max(wait, history.Deregistered, c.DeploysTake)
 		}

@@ -50,6 +50,7 @@ type Write struct {
 	Bucket bucket.Bucket
 	From   string // the version under AWSCURRENT now; "" where there is none
 	Held   string // the HELD label of the new version
+	Past   string // the HELD label of From, in whose place PAST comes once AWSCURRENT has moved
 	Names  NameChanges
 }
 

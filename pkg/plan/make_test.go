@@ -272,12 +272,17 @@ func TestTheTableOfAgeingVersions(t *testing.T) {
 	})
 }
 
-// Its label comes off before what it carries is retired: an old time holds up nothing, and takes the room of a label.
-func TestAVersionThatWasWithdrawnLongAgoLosesItsLabel(t *testing.T) {
+// What was withdrawn keeps its label until what it carries is retired: tasks whose start is compared with it could have it
+// otherwise. Where labels run out, a Write goes first.
+func TestAWithdrawnVersionThatCarriesWhatIsOwedKeepsItsLabel(t *testing.T) {
 	s := owing()
 	s.api().Versions[0].Labels = []string{gone(1, noon.Add(-time.Hour))}
 	label(s.db(), 0, history.Retain)
+	plans(t, s, "wait db retained")
+	s.api().Versions[1].Labels = append(s.api().Versions[1].Labels, customs(15)...)
 	plans(t, s, "drop api-dev 00000001 "+gone(1, noon.Add(-time.Hour)), "wait db retained")
+	s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, history.AWSPrevious)
+	plans(t, s, "wait db retained")
 }
 
 func TestWhatIsOwedIsMarkedAndWhatIsNotLosesItsMark(t *testing.T) {

@@ -250,7 +250,7 @@ type Tag struct {
 func (p *Plan) rememberRelations(s State, b Bucket) {
 	_, exists := b.Current()
 	unused := !exists && len(b.Want.Values) == 0 || len(b.Relations) == 0
-	if s.Mode == manifest.Observe || unused && len(ParseMemory(b.Tags)) == 0 {
+	if s.Mode == manifest.Observe || b.Frozen != "" || unused && len(ParseMemory(b.Tags)) == 0 {
 		return
 	}
 	tag, fits := b.changeTags(s, s.keepRelations(b))

@@ -107,7 +107,7 @@ func TestWhatCannotBeReadIsNoRelation(t *testing.T) {
 	}
 }
 
-// labelled is a history with these tags, and a version with each of these labels.
+// secretWith is a history with these tags, and a version with each of these labels.
 func secretWith(tags map[string]string, labels ...string) history.History {
 	h := history.History{Tags: tags}
 	for i, l := range labels {

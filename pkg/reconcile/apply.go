@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -113,8 +114,8 @@ func (p Pass) moveLabel(ctx context.Context, m plan.Mark) error {
 	return nil
 }
 
-// writeBucket puts the content under HELD and then swaps AWSCURRENT against the version that was seen. The first
-// version of a secret becomes current by being put.
+// writeBucket puts the content under HELD, swaps AWSCURRENT against the version that was seen, and marks since when that
+// is past: by the time of the answer to the swap. The first version of a secret becomes current by being put.
 func (p Pass) writeBucket(ctx context.Context, w plan.Write) error {
 	if err := checkTimeLeft(ctx); err != nil {
 		return err
@@ -126,7 +127,13 @@ func (p Pass) writeBucket(ctx context.Context, w plan.Write) error {
 	if w.From == "" {
 		return nil
 	}
-	return p.Store.Move(ctx, b.Secret, history.AWSCurrent, b.Version, w.From)
+	if err := p.Store.Move(ctx, b.Secret, history.AWSCurrent, b.Version, w.From); err != nil {
+		return err
+	}
+	return p.moveLabel(ctx, plan.Mark{
+		Secret: b.Secret, Bucket: b.Name, To: w.From, Off: []string{w.Past},
+		Label: history.PastLabel(p.Store.Now(), strings.TrimPrefix(w.Past, history.Held)),
+	})
 }
 
 func rollConsumer(ctx context.Context, r plan.Roll, consumers map[string]openConsumer) error {
