@@ -425,12 +425,18 @@ func TestATestIsAnsweredAndHoldsNoValue(t *testing.T) {
 		{errors.New("it is down"), `{"answer":"unknown","why":"it is down"}`},
 	} {
 		w.h.open = func(manifest.Source) (rotate.Rotator, error) { return asking{answer: tt.answer}, nil }
-		out, err := w.h.handleRequest(t.Context(), request)
+		out, err := w.h.handleRequest(through(t.Context(), "rollback"), request)
 		must(t, err)
 		got, err := json.Marshal(out)
 		if must(t, err); string(got) != tt.want {
 			t.Errorf("%v: %s", tt.answer, got)
 		}
+	}
+	if _, err := w.h.handleRequest(through(t.Context(), "advance"), request); err != nil {
+		t.Errorf("the reconciler's test: %v", err)
+	}
+	if _, err := w.h.handleRequest(through(t.Context(), "$LATEST"), request); err == nil {
+		t.Error("the function itself answers a test")
 	}
 	if !strings.Contains(w.log.String(), `"step":"test","version":"`+first+`","ok":true`) || strings.Contains(w.log.String(), canary) {
 		t.Error("the log does not name the test, or holds a value")

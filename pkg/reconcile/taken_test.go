@@ -15,15 +15,20 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
+const (
+	oldURL = "postgres://app:an-old-password@db.example.com/app"
+	newURL = "postgres://app:a-new-password@db.example.com/app"
+)
+
 // asked is small with a database of which a rotator can ask whether it accepts a version.
 var asked = strings.NewReplacer("rotate: {random: {}}", "rotate: {postgres: {url: DB_URL, admin: admin}}",
 	"sources:\n", "sources:\n  admin: {keys: [ADMIN_URL]}\n").Replace(small)
 
-// refusing is an environment that runs on url-1, and whose database answers like that about anything newer.
+// refusing is an environment that runs on oldURL, and whose database answers like that about anything newer.
 func refusing(t *testing.T, answer plan.Answer) (b *bench, first, second string) {
 	t.Helper()
 	b = start(t, asked)
-	first = b.put("db", `{"DB_URL":"url-1"}`)
+	first = b.put("db", `{"DB_URL":"`+oldURL+`"}`)
 	b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
 	b.converge()
 	if got := b.tested; !slices.Equal(got, []string{"db " + first}) {
@@ -37,7 +42,7 @@ func refusing(t *testing.T, answer plan.Answer) (b *bench, first, second string)
 	}
 	b.tested, b.worked = nil, nil
 	b.tick()
-	second = b.put("db", `{"DB_URL":"url-2"}`)
+	second = b.put("db", `{"DB_URL":"`+newURL+`"}`)
 	return b, first, second
 }
 
@@ -55,7 +60,7 @@ func TestAValueThatItsTargetRefusesIsNotRolledOut(t *testing.T) {
 		b.tick()
 		report = b.mustRun()
 	}
-	if !b.carries("url-1") {
+	if !b.carries(oldURL) {
 		t.Fatal("the value that is refused was rolled out")
 	}
 	if got := b.values("api-dev", b.sinks["web"].running)["VENDOR_KEY"]; got != "key-2" {
@@ -71,7 +76,7 @@ func TestAValueThatItsTargetRefusesIsNotRolledOut(t *testing.T) {
 
 	b.answer = nil // somebody has mended the target
 	b.converge()
-	if !b.carries("url-2") || count(b.worked, "retire db") != 1 {
+	if !b.carries(newURL) || count(b.worked, "retire db") != 1 {
 		t.Errorf("what is accepted is not rolled out, or what it replaces is not retired: %q", b.worked)
 	}
 	if len(b.labelled("source/dev/db", history.Ask)) != 0 || !slices.Equal(b.labelled("source/dev/db", history.Taken), []string{second}) {
@@ -115,7 +120,7 @@ func TestAnUnknownAnswerKeepsWhatIsAccepted(t *testing.T) {
 	}
 	b.tick()
 	b.mustRun()
-	if !b.carries("url-1") {
+	if !b.carries(oldURL) {
 		t.Fatal("what nobody knows was rolled out over what is accepted")
 	}
 }
@@ -132,7 +137,7 @@ func TestAnUnknownAnswerReplacesWhatIsRefused(t *testing.T) {
 	report := b.mustRun()
 	b.tick()
 	report = b.mustRun()
-	if source := report.Source("db"); !b.carries("url-2") || source.Taken != "" || source.Version != second {
+	if source := report.Source("db"); !b.carries(newURL) || source.Taken != "" || source.Version != second {
 		t.Errorf("it is not rolled out: %+v", source)
 	}
 	if len(report.Alarms) != 1 || report.Alarms[0].Name != plan.ValueNotAccepted {
@@ -143,7 +148,7 @@ func TestAnUnknownAnswerReplacesWhatIsRefused(t *testing.T) {
 func TestARefusedFirstValueIsNowhere(t *testing.T) {
 	b := start(t, asked)
 	b.answer = func(plan.Test) (plan.Outcome, error) { return plan.Outcome{Answer: plan.Refused}, nil }
-	b.put("db", `{"DB_URL":"url-1"}`)
+	b.put("db", `{"DB_URL":"`+oldURL+`"}`)
 	b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
 	for range 3 {
 		b.mustRun()
@@ -202,7 +207,7 @@ func TestAPassWithoutTimeAsksNobodyAndTakesNothing(t *testing.T) {
 func TestANothingChangedPassMakesNoMoreCalls(t *testing.T) {
 	calls := func(yaml string) int {
 		b := start(t, yaml)
-		b.put("db", `{"DB_URL":"url-1"}`)
+		b.put("db", `{"DB_URL":"`+oldURL+`"}`)
 		b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
 		b.converge()
 		n := len(b.Tap.Calls())
