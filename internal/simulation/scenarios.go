@@ -225,6 +225,23 @@ func protocolScenarios() []Scenario {
 			put db
 			read nightly
 			settle`)},
+		{Name: "people read a bucket", Manifest: "laptops", Thin: 3, Schedule: MustParse(`
+			read nightly
+			rotate db
+			pass
+			wait 40m
+			pass
+			read partner
+			put vendor
+			pass
+			wait 30m
+			pass
+			read nightly
+			settle
+			put db
+			put db
+			read partner
+			settle`)},
 		{Name: "retained", Manifest: "main", Schedule: MustParse(`
 			rotate db
 			retain db

@@ -17,7 +17,7 @@ import (
 type Readers struct {
 	drain  time.Duration
 	secret history.History
-	before []history.Version // that they may still use besides the current one
+	before []history.Version // that they may have read before the current one
 	now    time.Time
 }
 
@@ -29,34 +29,50 @@ func New(c manifest.Consumer, read history.History, now time.Time) *Readers {
 		return r
 	}
 	for _, v := range read.Versions {
-		if _, held := v.Label(history.Held); held { // that it comes off does not start the time again
+		if wasCurrent(v) && !v.Has(history.AWSCurrent) {
 			r.before = append(r.before, v)
 		}
 	}
 	return r
 }
 
-// Status makes no call. Until the drain time has passed since the secret last changed, what they may have read before is
-// in play too: every version of a bucket that carries HELD, and every owed version of a source. After it, and
-// where there is no such version, only the current one is. A secret changes when a version or a label of it does, so
-// that AWSCURRENT moved at this time or before.
+// wasCurrent reports whether a bucket version carries a label of one that readers may have got.
+func wasCurrent(v history.Version) bool {
+	_, held := v.Label(history.Held)
+	_, past := v.PastSince()
+	return held || past
+}
+
+// Status makes no call. What the readers may have read before the current version is in play too, until the drain time
+// has passed since it was seen not to be current: every version of a bucket that carries HELD, PAST or GONE, and every
+// owed version of a source. Where no label has that time yet, it is when the secret last changed.
 func (r *Readers) Status(context.Context) (plan.Seen, error) {
 	current, _ := r.secret.Current()
 	if current.ID == "" {
 		return plan.Seen{Settled: true, Detail: "nothing to read yet"}, nil
 	}
 	seen := plan.Seen{Running: current.ID, InPlay: []string{current.ID}, Settled: true, Detail: "drained"}
-	till := r.secret.Changed.Add(r.drain)
-	if !till.After(r.now) {
-		return seen, nil
-	}
 	for _, v := range r.before {
-		if v.ID != current.ID {
-			seen.InPlay, seen.Settled, seen.Detail = append(seen.InPlay, v.ID), false, ""
-			seen.Waiting, seen.WaitTill = "readers without a receipt may use what they read before", till
+		till := r.drainsAt(v)
+		if !till.After(r.now) {
+			continue
+		}
+		seen.InPlay, seen.Settled, seen.Detail = append(seen.InPlay, v.ID), false, ""
+		seen.Waiting = "readers without a receipt may use what they read before"
+		if till.After(seen.WaitTill) {
+			seen.WaitTill = till
 		}
 	}
 	return seen, nil
+}
+
+// drainsAt returns until when readers may use v. HELD says that it was current when it was seen last.
+func (r *Readers) drainsAt(v history.Version) time.Time {
+	since, has := v.PastSince()
+	if _, held := v.Label(history.Held); held || !has {
+		since = r.secret.Changed
+	}
+	return since.Add(r.drain)
 }
 
 // Roll does nothing: nobody can make these readers read again.
