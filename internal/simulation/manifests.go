@@ -35,7 +35,6 @@ var manifests = map[string]string{
 	"dropped-ci":       strings.Replace(main, "  ci:        {bucket", "  # ci:      {bucket", 1),
 	"dropped-project":  strings.Replace(main, "  dashboard: {bucket", "  # dashboard: {bucket", 1),
 	"jobs":             jobs,
-	"laptops":          laptops,
 	"everything":       everything,
 	"clones":           strings.NewReplacer("{random: {}, every: 30d}}", "{mysql: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
 	"twins":            twins,
@@ -172,10 +171,8 @@ consumers:
   api:     {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
   nightly: {source: db, reader: {drain: 2h}}
   partner: {source: vendor, reader: {drain: 3h}}
+  laptops: {bucket: api-secrets, reader: {drain: 4h}}
 `
-
-// laptops is a manifest with people who read a bucket, beside a service that runs on it.
-var laptops = strings.NewReplacer("{source: db, reader", "{bucket: api-secrets, reader", "{source: vendor, reader", "{bucket: api-secrets, reader").Replace(jobs)
 
 // twins is fleet with a login that PostgreSQL's rotator rotates.
 var twins = strings.NewReplacer("{random: {}, every: 30d}}", "{postgres: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet)

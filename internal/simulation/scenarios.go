@@ -213,6 +213,7 @@ func protocolScenarios() []Scenario {
 		{Name: "jobs read sources", Manifest: "jobs", Thin: 3, Schedule: MustParse(`
 			read nightly
 			read partner
+			read laptops
 			rotate db
 			read nightly
 			put vendor
@@ -224,23 +225,6 @@ func protocolScenarios() []Scenario {
 			put db
 			put db
 			read nightly
-			settle`)},
-		{Name: "people read a bucket", Manifest: "laptops", Thin: 3, Schedule: MustParse(`
-			read nightly
-			rotate db
-			pass
-			wait 40m
-			pass
-			read partner
-			put vendor
-			pass
-			wait 30m
-			pass
-			read nightly
-			settle
-			put db
-			put db
-			read partner
 			settle`)},
 		{Name: "retained", Manifest: "main", Schedule: MustParse(`
 			rotate db

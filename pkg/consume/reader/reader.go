@@ -5,6 +5,8 @@ package reader
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -17,62 +19,54 @@ import (
 type Readers struct {
 	drain  time.Duration
 	secret history.History
-	before []history.Version // that they may have read before the current one
+	before map[string]time.Time // versions that they may have read before the current one, and when each was past
 	now    time.Time
 }
 
 // New returns the readers of a secret, as of now: of a bucket, or of the source that c names.
 func New(c manifest.Consumer, read history.History, now time.Time) *Readers {
-	r := &Readers{drain: c.Drain().Std(), secret: read, now: now}
+	r := &Readers{drain: c.Drain().Std(), secret: read, before: map[string]time.Time{}, now: now}
 	if c.Source != "" {
-		r.before = read.Owed() // what is dead may be used by nobody, and what is pending was never read
+		for _, v := range read.Owed() { // what is dead may be used by nobody, and what is pending was never read
+			r.before[v.ID] = read.SeenPast(v)
+		}
 		return r
 	}
 	for _, v := range read.Versions {
-		if wasCurrent(v) && !v.Has(history.AWSCurrent) {
-			r.before = append(r.before, v)
+		past, aged := v.PastSince()
+		_, held := v.Label(history.Held)
+		switch {
+		case v.Has(history.AWSCurrent):
+		case held: // it is past since the secret last changed, or before
+			r.before[v.ID] = read.Changed
+		case aged:
+			r.before[v.ID] = past
 		}
 	}
 	return r
 }
 
-// wasCurrent reports whether a bucket version carries a label of one that readers may have got.
-func wasCurrent(v history.Version) bool {
-	_, held := v.Label(history.Held)
-	_, past := v.PastSince()
-	return held || past
-}
-
-// Status makes no call. What the readers may have read before the current version is in play too, until the drain time
-// has passed since it was seen not to be current: every version of a bucket that carries HELD, PAST or GONE, and every
-// owed version of a source. Where no label has that time yet, it is when the secret last changed.
+// Status makes no call. A version that was replaced is in play until the drain time has passed since it was seen not to
+// be current: every version of a bucket whose label keeps that time, and every owed version of a source. What changes in
+// the secret otherwise does not start the time again.
 func (r *Readers) Status(context.Context) (plan.Seen, error) {
 	current, _ := r.secret.Current()
 	if current.ID == "" {
 		return plan.Seen{Settled: true, Detail: "nothing to read yet"}, nil
 	}
 	seen := plan.Seen{Running: current.ID, InPlay: []string{current.ID}, Settled: true, Detail: "drained"}
-	for _, v := range r.before {
-		till := r.drainsAt(v)
+	for _, id := range slices.Sorted(maps.Keys(r.before)) {
+		till := r.before[id].Add(r.drain)
 		if !till.After(r.now) {
 			continue
 		}
-		seen.InPlay, seen.Settled, seen.Detail = append(seen.InPlay, v.ID), false, ""
+		seen.InPlay, seen.Settled, seen.Detail = append(seen.InPlay, id), false, ""
 		seen.Waiting = "readers without a receipt may use what they read before"
 		if till.After(seen.WaitTill) {
 			seen.WaitTill = till
 		}
 	}
 	return seen, nil
-}
-
-// drainsAt returns until when readers may use v. HELD says that it was current when it was seen last.
-func (r *Readers) drainsAt(v history.Version) time.Time {
-	since, has := v.PastSince()
-	if _, held := v.Label(history.Held); held || !has {
-		since = r.secret.Changed
-	}
-	return since.Add(r.drain)
 }
 
 // Roll does nothing: nobody can make these readers read again.
