@@ -33,7 +33,7 @@ func TestATaskMayHaveWhatMayHaveBeenCurrentSinceItStarted(t *testing.T) {
 		"current, and replaced before":        {history.Version{Labels: append(labelledAt(history.Past, -600).Labels, history.AWSCurrent)}, nine, true},
 		"held":                                {held, nine, true},
 		"past since then":                     {labelledAt(history.Past, 1), nine, true},
-		"past before, within clocks' skew":    {labelledAt(history.Past, -59), nine, true},
+		"past before, within clocks' skew":    {labelledAt(history.Past, -29), nine, true},
 		"past before":                         {labelledAt(history.Past, -61), nine, false},
 		"gone since then":                     {labelledAt(history.Gone, 1), nine, true},
 		"gone before":                         {labelledAt(history.Gone, -61), nine, false},
