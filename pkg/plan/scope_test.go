@@ -155,3 +155,13 @@ func TestALoginIsReplacedWithAnyOfItsKeys(t *testing.T) {
 		t.Error("the old login is not carried")
 	}
 }
+
+// There was no room for PAST: it may have been current until the secret last changed.
+func TestAnOwedVersionWithoutPastWaitsSinceTheLastChange(t *testing.T) {
+	s := owing()
+	s.db().Versions[0].Labels = []string{history.AWSPrevious, live(1)}
+	s.db().Changed = noon.Add(-time.Minute)
+	if at, want := newDebt(*s.db(), s.db().Versions[0]).settlesAt(s), noon.Add(history.LateWrite-time.Minute); !at.Equal(want) {
+		t.Errorf("it settles at %s, want %s", at, want)
+	}
+}
