@@ -189,7 +189,7 @@ func TestWhatAnUnpinnedServiceMayHave(t *testing.T) {
 	for _, c := range []struct {
 		replaced time.Time
 		want     []string
-	}{{begun.Add(time.Hour), []string{v1, v2}}, {begun.Add(-30 * time.Second), []string{v1, v2}}, {begun.Add(-2 * time.Minute), []string{v2}}} {
+	}{{begun.Add(time.Hour), []string{v1, v2}}, {begun.Add(-20 * time.Second), []string{v1, v2}}, {begun.Add(-2 * time.Minute), []string{v2}}} {
 		w.history.Versions = []history.Version{{ID: v1, Labels: past(c.replaced)}, {ID: v2, Labels: []string{history.AWSCurrent}}}
 		w.openWith(func(*manifest.ECS) {})
 		w.wantSeen("", "", true, c.want...)
