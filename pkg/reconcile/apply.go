@@ -175,7 +175,7 @@ func (p Pass) confirmSource(ctx context.Context, c plan.Confirm) error {
 	return nil
 }
 
-// look is a plan and the time of the look that it was made from, by Secrets Manager's clock.
+// look is a plan and when the look began that it was made from, by Secrets Manager's clock.
 type look struct {
 	plan.Plan
 	taken time.Time
@@ -193,7 +193,7 @@ func (p Pass) advanceFresh(ctx, inner context.Context, d *look, a plan.Advance) 
 		if err != nil {
 			return fmt.Errorf("look again before retiring version %s of %s: %w", history.Short(a.Version), a.Source, err)
 		}
-		*d = look{plan.Make(state), p.Store.Now()}
+		*d = look{plan.Make(state), state.Now}
 		if err := checkTimeLeft(ctx); err != nil {
 			return err
 		}

@@ -133,7 +133,7 @@ func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	if err != nil {
 		return plan.Report{}, fmt.Errorf("environment %s: %w", p.Environment.Name, err)
 	}
-	decided := look{plan.Make(state), p.Store.Now()}
+	decided := look{plan.Make(state), state.Now}
 	report := plan.Describe(state, decided.Plan)
 	report.Unbuilt = p.Environment.ListUnbuilt()
 	if looksOnly {
