@@ -95,7 +95,7 @@ diff: manifest infra-tools ## show what deploying ENV would change
 	@$(call build_deploy) && bin/deploy --diff
 
 deploy: manifest infra-tools ## deploy ENV; asks before anybody may do more than before; can be run again at any point; FORGET="NAME …" lets what is still needed leave the manifest
-	@$(call build_deploy) && bin/deploy $(foreach name,$(FORGET),--forget $(name))
+	@$(call build_deploy) && bin/deploy $(foreach name,$(FORGET),--forget $(name)) $(foreach name,$(REPLACE_ROTATION),--replace-rotation $(name))
 
 build_deploy = (cd infra && go build -o ../bin/deploy ./deploy)
 

@@ -28,6 +28,7 @@ type deployment struct {
 	folder      string            // to synthesize into
 	diff        bool              // only show what would change
 	forget      []string          // what may leave the manifest although it is still needed
+	rotations   []string          // sources whose rotation by another function is replaced
 	replace     bool              // the reference services may be put back to what the template has
 
 	cdk    func(args ...string) error // runs CDK's command line
@@ -55,20 +56,31 @@ type describer interface {
 		*secretsmanager.DescribeSecretInput,
 		...func(*secretsmanager.Options),
 	) (*secretsmanager.DescribeSecretOutput, error)
+	TagResource(
+		context.Context,
+		*secretsmanager.TagResourceInput,
+		...func(*secretsmanager.Options),
+	) (*secretsmanager.TagResourceOutput, error)
 }
 
 // run synthesizes and deploys, with the stack that turns rotation on where every source to rotate has a value.
 // Repeatable: a stack that has not changed is left alone, and so is one that is not synthesized.
 func (d deployment) run(ctx context.Context, cfn stacks, secrets describer) error {
-	empty, err := d.findEmptySources(ctx, secrets)
+	all, err := d.describeSources(ctx, secrets)
 	if err != nil {
 		return err
 	}
+	empty := findEmptySources(all)
 	if err := d.synthesize(len(empty) == 0); err != nil {
 		return err
 	}
 	if d.diff {
 		return d.cdk("diff", "--app", d.folder)
+	}
+	if len(empty) == 0 {
+		if err := d.checkRotations(ctx, secrets, all); err != nil {
+			return err
+		}
 	}
 	a, err := readAssembly(d.folder)
 	if err != nil {
@@ -142,20 +154,37 @@ func (d deployment) checkBootstrap(ctx context.Context, cfn stacks, version int)
 	)
 }
 
-// findEmptySources returns the sources to rotate that have no current value, or that are not deployed yet.
-func (d deployment) findEmptySources(ctx context.Context, secrets describer) ([]manifest.Source, error) {
-	var empty []manifest.Source
+// describedSource is a source to rotate and what Secrets Manager tells of its secret; nil where that is not deployed yet.
+type describedSource struct {
+	manifest.Source
+	secret *secretsmanager.DescribeSecretOutput
+}
+
+// describeSources describes the secrets of the sources to rotate.
+func (d deployment) describeSources(ctx context.Context, secrets describer) ([]describedSource, error) {
+	var all []describedSource
 	for _, source := range d.sources {
 		out, err := secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &source.Secret})
-		_, missing := errors.AsType[*types.ResourceNotFoundException](err)
-		if err != nil && !missing {
+		if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+			out, err = nil, nil
+		}
+		if err != nil {
 			return nil, fmt.Errorf("look whether %s has a value: %w", source.Secret, err)
 		}
-		if missing || !hasCurrent(out.VersionIdsToStages) {
-			empty = append(empty, source)
+		all = append(all, describedSource{source, out})
+	}
+	return all, nil
+}
+
+// findEmptySources returns the sources that have no current value, or that are not deployed yet.
+func findEmptySources(all []describedSource) []manifest.Source {
+	var empty []manifest.Source
+	for _, s := range all {
+		if s.secret == nil || !hasCurrent(s.secret.VersionIdsToStages) {
+			empty = append(empty, s.Source)
 		}
 	}
-	return empty, nil
+	return empty
 }
 
 // hasCurrent reports whether one of a secret's versions is current.

@@ -75,7 +75,8 @@ var all = []string{"dev-secrets", "dev-pipeline", "dev-access", "dev-services", 
 type cloud struct {
 	account, bootstrap string
 	values             []string
-	undeployed         bool // there are no secrets yet
+	undeployed         bool   // there are no secrets yet
+	rotatedBy          string // the ARN of a function that rotates every source
 	services           string
 	report             string                       // of the propagate function; "" where there is none, "fails" where it does
 	tags               map[string]map[string]string // by the secret's name
@@ -114,7 +115,11 @@ func (a cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if slices.ContainsFunc(a.values, func(name string) bool { return strings.Contains(string(body), `"`+name+`"`) }) {
 			versions = `{"11111111-1111-1111-1111-111111111111": ["LIVE-11111111", "AWSCURRENT"]}`
 		}
-		fmt.Fprintf(w, `{"Name": "x", "VersionIdsToStages": %s}`, versions)
+		rotation := ""
+		if a.rotatedBy != "" {
+			rotation = `"RotationEnabled": true, "RotationLambdaARN": "` + a.rotatedBy + `", `
+		}
+		fmt.Fprintf(w, `{"Name": "x", %s"VersionIdsToStages": %s}`, rotation, versions)
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}

@@ -23,6 +23,9 @@ func main() {
 	var forget names
 	flag.Var(&forget, "forget", "deploy although this consumer, source or bucket, which is still needed, left the manifest; "+
 		"whoever still has a credential there is refused once that is retired; may be repeated")
+	var rotations names
+	flag.Var(&rotations, "replace-rotation", "let rotary rotate this source although another function does; which one it was "+
+		"is kept in a tag of the secret; may be repeated")
 	flag.Parse()
 	t, err := target.Read(os.Getenv)
 	if err != nil {
@@ -31,7 +34,7 @@ func main() {
 	}
 	ctx := context.Background()
 	d := deployment{
-		environment: t.Environment, manifest: nameManifest(t.Path), sources: target.Scheduled(t.Environment), folder: "infra/cdk.out", diff: *diff, forget: forget,
+		environment: t.Environment, manifest: nameManifest(t.Path), sources: target.Scheduled(t.Environment), folder: "infra/cdk.out", diff: *diff, forget: forget, rotations: rotations,
 		replace: os.Getenv("SERVICES") == replaceServices, stdout: os.Stdout,
 	}
 	d.cdk = func(args ...string) error {

@@ -26,7 +26,7 @@ func TestWhatIsReplacedIsHeldBeforeItIsReplaced(t *testing.T) {
 			did = append(did, c.Operation)
 		}
 	}
-	if diff := cmp.Diff([]string{"TagResource", "UpdateSecretVersionStage", "PutSecretValue", "UpdateSecretVersionStage"}, did); diff != "" {
+	if diff := cmp.Diff([]string{"TagResource", "UpdateSecretVersionStage", "PutSecretValue", "UpdateSecretVersionStage", "UpdateSecretVersionStage", "UpdateSecretVersionStage"}, did); diff != "" {
 		t.Errorf("written to api-dev (-want +got):\n%s", diff)
 	}
 }

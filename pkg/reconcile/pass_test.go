@@ -368,7 +368,7 @@ func TestALookThatTakesLongIsNotQuietBecauseOfIt(t *testing.T) {
 	b := settled(t)
 	old, began := b.current("api-dev"), time.Time{}
 	b.put("db", `{"DB_URL":"url-2"}`)
-	for b.sinks["web"].running == old || b.sinks["zone"].rolling != "" || b.sinks["cron"].rolling != "" {
+	for !slices.Contains(b.sinks["web"].withdrawn, old) {
 		b.mustRun()
 		b.tick()
 	}

@@ -65,7 +65,7 @@ func TestAPassReadsEachSecretOnceAndValuesTwentyAtATime(t *testing.T) {
 	}
 }
 
-// A changed value costs its three marks, and its bucket's put and swap. Two reads more see whether they may be.
+// A changed value costs its three marks, and its bucket's put, swap and the label of what that replaces. Two reads more see whether they may be.
 func TestAChangeCostsItsOwnWritesAndTwoReads(t *testing.T) {
 	t.Parallel()
 	b := filled(t, 60)
@@ -73,7 +73,7 @@ func TestAChangeCostsItsOwnWritesAndTwoReads(t *testing.T) {
 	same(t, "the calls", map[string]int{
 		"BatchGetSecretValue": 3, "DescribeSecret": 60, "ListSecretVersionIds": 30 + 1, // how often the bucket was written lately
 		"GetSecretValue": 1, // whether the new version has a value
-		"PutSecretValue": 1, "UpdateSecretVersionStage": 4,
+		"PutSecretValue": 1, "UpdateSecretVersionStage": 6,
 	}, b.asked(func() { b.mustRun() }))
 }
 
@@ -128,7 +128,7 @@ func TestLiveAndHeldAreKeptOfEveryVersionThatMatters(t *testing.T) {
 	newSource := b.put("db", `{"DB_URL":"url-2"}`)
 	b.mustRun()
 	newBucket := b.current(bucket)
-	live, held := func(id string) string { return history.Live + id[:8] }, func(id string) string { return history.Held + id[:8] }
+	live := func(id string) string { return history.Live + id[:8] }
 	same(t, "the source while the old version is owed", map[string][]string{
 		oldSource: {"AWSPREVIOUS", live(oldSource), history.Past + fmt.Sprint(b.Clock.Now().Unix()) + "-" + oldSource[:8]}, newSource: {"AWSCURRENT", live(newSource), "SEEN"},
 	}, b.labels(source))
@@ -136,10 +136,13 @@ func TestLiveAndHeldAreKeptOfEveryVersionThatMatters(t *testing.T) {
 	if !rules {
 		t.Fatal("the bucket's versions were made by different rules")
 	}
-	for id, label := range map[string]string{oldBucket: "AWSPREVIOUS", newBucket: "AWSCURRENT"} {
+	for id, want := range map[string][]string{
+		oldBucket: {"AWSPREVIOUS", history.Past + fmt.Sprint(b.Clock.Now().Unix()) + "-" + oldBucket[:8]},
+		newBucket: {"AWSCURRENT", history.Held + newBucket[:8]},
+	} {
 		labels := b.labels(bucket)[id]
-		if len(labels) != 2 || labels[0] != label || !strings.HasPrefix(labels[1], held(id)) {
-			t.Errorf("the bucket's version carries %q, want %s and its HELD label", labels, label)
+		if len(labels) != 2 || labels[0] != want[0] || !strings.HasPrefix(labels[1], want[1]) {
+			t.Errorf("the bucket's version carries %q, want %q", labels, want)
 		}
 	}
 	b.converge()
