@@ -41,7 +41,7 @@ func (w *World) listHolders(holds func(text string) bool) (who []string) {
 	}
 	now := w.Clock.Now()
 	for _, r := range w.readings {
-		if now.Before(r.until) && holdsAny(r.source.Secret, r.text, holds) {
+		if now.Before(r.until) && holdsAny(r.secret, r.text, holds) {
 			who = append(who, r.who+", which has read it")
 		}
 	}

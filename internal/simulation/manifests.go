@@ -171,6 +171,7 @@ consumers:
   api:     {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
   nightly: {source: db, reader: {drain: 2h}}
   partner: {source: vendor, reader: {drain: 3h}}
+  laptops: {bucket: api-secrets, reader: {drain: 4h}}
 `
 
 // twins is fleet with a login that PostgreSQL's rotator rotates.

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -10,31 +11,57 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// reading is a version of a source that somebody has read, and goes on with.
+// reading is a version of a source or a bucket that somebody has read, and goes on with.
 type reading struct {
 	who     string
-	source  manifest.Source
+	secret  string
 	version string
 	text    secret.Value
+	values  map[string]map[string]secret.Value // of sources, by key
 	until   time.Time
 }
 
-func readsSource(c manifest.Consumer) bool { return c.Source != "" }
+func readsByItself(c manifest.Consumer) bool { return c.Reader != nil }
 
-// readAsJob lets a reader of a source read what is current. It goes on with that for a minute less than its drain.
+// readAsJob lets a reader read what is current of its source or bucket. It goes on with that for a minute less than its
+// drain.
 func readAsJob(w *World, args []string) error {
-	c, err := w.findConsumer(args, readsSource)
+	c, err := w.findConsumer(args, readsByItself)
 	if err != nil {
 		return err
 	}
-	s, _ := w.Env.Source(c.Source)
-	current, has := findLabelled(w.peekAt(s.Secret), history.AWSCurrent)
+	b, _ := w.Env.Bucket(c.Bucket)
+	s, ofSource := w.Env.Source(c.Source)
+	r := reading{who: c.Name, secret: b.Secret, values: map[string]map[string]secret.Value{}, until: w.Clock.Now().Add(c.Drain().Std() - time.Minute)}
+	if ofSource {
+		r.secret = s.Secret
+	}
+	current, has := findLabelled(w.peekAt(r.secret), history.AWSCurrent)
 	if !has {
 		return errNotNow
 	}
-	until := w.Clock.Now().Add(c.Drain().Std() - time.Minute)
-	w.readings = append(w.readings, reading{c.Name, s, current.ID, current.Value, until})
+	r.version, r.text = current.ID, current.Value
+	if ofSource {
+		r.values[s.Name] = readContent(s, current.Value)
+	} else {
+		r.readEntries(w.Env.Entries(b), readBucket(b.Secret, current.Value))
+	}
+	w.readings = append(w.readings, r)
 	return nil
+}
+
+// readEntries takes the values of sources out of what a bucket holds.
+func (r reading) readEntries(entries []manifest.Entry, held map[string]secret.Value) {
+	for _, e := range entries {
+		value, has := held[e.Name]
+		if !has || e.Source == "" {
+			continue
+		}
+		if r.values[e.Source] == nil {
+			r.values[e.Source] = map[string]secret.Value{}
+		}
+		r.values[e.Source][e.Key] = value
+	}
 }
 
 // checkReadings checks S1 for whoever reads a source itself: what they go on with is accepted.
@@ -42,18 +69,27 @@ func (w *World) checkReadings() {
 	w.readings = slices.DeleteFunc(w.readings, func(r reading) bool { return !w.Clock.Now().Before(r.until) })
 	for _, r := range w.readings {
 		if !w.isUsable(r) {
-			w.noteViolation("S1 %s uses version %s of %s, which is refused", r.who, history.Short(r.version), r.source.Name)
+			w.noteViolation("S1 %s uses version %s of %s, which is refused", r.who, history.Short(r.version), r.secret)
 		}
 	}
 }
 
 // isUsable reports whether what somebody has read is accepted, or was said to end.
 func (w *World) isUsable(r reading) bool {
-	values := readContent(r.source, r.text)
-	if db := w.databases[r.source.Name]; db != nil {
-		return db.listTolerated()[secret.Reveal(values[db.key])]
+	for name, values := range r.values {
+		if s, has := w.Env.Source(name); has && !w.isValueUsable(s, values) {
+			return false
+		}
 	}
-	return r.source.Rotate.Kind() == manifest.Random || !slices.ContainsFunc(r.source.KeyNames(), func(key string) bool {
+	return true
+}
+
+func (w *World) isValueUsable(s manifest.Source, values map[string]secret.Value) bool {
+	if db := w.databases[s.Name]; db != nil {
+		login, has := values[db.key]
+		return !has || db.listTolerated()[secret.Reveal(login)]
+	}
+	return s.Rotate.Kind() == manifest.Random || !slices.ContainsFunc(slices.Collect(maps.Keys(values)), func(key string) bool {
 		target := stage.Target(w.Env, key)
 		return !w.Targets.WouldAccept(target, secret.Reveal(values[key])) && !w.isExcused(target)
 	})

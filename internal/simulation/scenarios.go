@@ -213,6 +213,7 @@ func protocolScenarios() []Scenario {
 		{Name: "jobs read sources", Manifest: "jobs", Thin: 3, Schedule: MustParse(`
 			read nightly
 			read partner
+			read laptops
 			rotate db
 			read nightly
 			put vendor

@@ -57,7 +57,7 @@ type World struct {
 	values       map[string]string            // of versions, by valueFrom
 	images       map[string]string            // that were released, by consumer
 	ownKeys      map[string]bool              // access keys that are in no source, by id
-	readings     []reading                    // of sources, that somebody goes on with
+	readings     []reading                    // of sources and buckets, that somebody goes on with
 	copies       map[string]copied            // what a pipeline has taken from a service, by consumer
 	business     *sim.Timer                   // when pipelines deploy next; nil: they are calm
 	hidden       map[string]manifest.Consumer // consumers that rotary may not see

@@ -146,18 +146,19 @@ func (h History) GoneLabel(at, past time.Time, id string) string {
 	return Gone + strconv.FormatInt(at.Unix(), 10) + strings.TrimPrefix(h.TimedLabel(Past, past, id), strings.TrimSuffix(Past, "-"))
 }
 
-// PastSince returns since when v was seen not to be current: the time of its PAST, or the one that its GONE keeps.
+// PastSince returns since when v was seen not to be current: the time of its PAST, or the one that its
+// GONE keeps, or else that of its GONE.
 func (v Version) PastSince() (at time.Time, has bool) {
 	if at, has = v.TimeOf(Past); has {
 		return at, true
 	}
 	label, has := v.Label(Gone)
-	parts := strings.SplitN(strings.TrimPrefix(label, Gone), "-", 3)
-	if !has || len(parts) < 3 {
-		return time.Time{}, false
+	if parts := strings.SplitN(strings.TrimPrefix(label, Gone), "-", 3); has && len(parts) == 3 {
+		if unix, err := strconv.ParseInt(parts[1], 10, 64); err == nil {
+			return time.Unix(unix, 0).UTC(), true
+		}
 	}
-	unix, err := strconv.ParseInt(parts[1], 10, 64)
-	return time.Unix(unix, 0).UTC(), err == nil
+	return v.TimeOf(Gone)
 }
 
 // TimeOf returns the time in the label of a kind with a time (Past, Gone, Ask) that v carries; of several the latest. A

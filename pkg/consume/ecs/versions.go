@@ -88,9 +88,6 @@ func mayBeCurrentAfter(v history.Version, at time.Time) bool {
 	if _, held := v.Label(history.Held); held || v.Has(history.AWSCurrent) {
 		return true
 	}
-	if past, replaced := v.PastSince(); replaced {
-		return past.After(at)
-	}
-	gone, withdrawn := v.TimeOf(history.Gone)
-	return !withdrawn || gone.After(at)
+	past, replaced := v.PastSince()
+	return !replaced || past.After(at)
 }

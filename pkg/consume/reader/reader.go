@@ -5,6 +5,8 @@ package reader
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -17,43 +19,51 @@ import (
 type Readers struct {
 	drain  time.Duration
 	secret history.History
-	before []history.Version // that they may still use besides the current one
+	before map[string]time.Time // versions that they may have read before the current one, and when each was past
 	now    time.Time
 }
 
 // New returns the readers of a secret, as of now: of a bucket, or of the source that c names.
 func New(c manifest.Consumer, read history.History, now time.Time) *Readers {
-	r := &Readers{drain: c.Drain().Std(), secret: read, now: now}
+	r := &Readers{drain: c.Drain().Std(), secret: read, before: map[string]time.Time{}, now: now}
 	if c.Source != "" {
-		r.before = read.Owed() // what is dead may be used by nobody, and what is pending was never read
+		for _, v := range read.Owed() { // what is dead may be used by nobody, and what is pending was never read
+			r.before[v.ID] = read.SeenPast(v)
+		}
 		return r
 	}
 	for _, v := range read.Versions {
-		if _, held := v.Label(history.Held); held { // that it comes off does not start the time again
-			r.before = append(r.before, v)
+		past, aged := v.PastSince()
+		_, held := v.Label(history.Held)
+		switch {
+		case v.Has(history.AWSCurrent):
+		case held: // it is past since the secret last changed, or before
+			r.before[v.ID] = read.Changed
+		case aged:
+			r.before[v.ID] = past
 		}
 	}
 	return r
 }
 
-// Status makes no call. Until the drain time has passed since the secret last changed, what they may have read before is
-// in play too: every version of a bucket that carries HELD, and every owed version of a source. After it, and
-// where there is no such version, only the current one is. A secret changes when a version or a label of it does, so
-// that AWSCURRENT moved at this time or before.
+// Status makes no call. A version that was replaced is in play until the drain time has passed since it was seen not to
+// be current: every version of a bucket whose label keeps that time, and every owed version of a source. What changes in
+// the secret otherwise does not start the time again.
 func (r *Readers) Status(context.Context) (plan.Seen, error) {
 	current, _ := r.secret.Current()
 	if current.ID == "" {
 		return plan.Seen{Settled: true, Detail: "nothing to read yet"}, nil
 	}
 	seen := plan.Seen{Running: current.ID, InPlay: []string{current.ID}, Settled: true, Detail: "drained"}
-	till := r.secret.Changed.Add(r.drain)
-	if !till.After(r.now) {
-		return seen, nil
-	}
-	for _, v := range r.before {
-		if v.ID != current.ID {
-			seen.InPlay, seen.Settled, seen.Detail = append(seen.InPlay, v.ID), false, ""
-			seen.Waiting, seen.WaitTill = "readers without a receipt may use what they read before", till
+	for _, id := range slices.Sorted(maps.Keys(r.before)) {
+		till := r.before[id].Add(r.drain)
+		if !till.After(r.now) {
+			continue
+		}
+		seen.InPlay, seen.Settled, seen.Detail = append(seen.InPlay, id), false, ""
+		seen.Waiting = "readers without a receipt may use what they read before"
+		if till.After(seen.WaitTill) {
+			seen.WaitTill = till
 		}
 	}
 	return seen, nil

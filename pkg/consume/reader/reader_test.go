@@ -36,6 +36,27 @@ func TestReadersOfABucketKeepEveryHeldVersionInPlayUntilDrained(t *testing.T) {
 	}
 }
 
+// Each version has its own time: what was replaced today does not keep what was replaced the day before.
+func TestReadersOfABucketKeepEachVersionForItsOwnTime(t *testing.T) {
+	now := time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)
+	label := func(h history.History, ago time.Duration, id string) string {
+		return h.TimedLabel(history.Past, now.Add(-ago), id)
+	}
+	h := history.History{Changed: now, Versions: []history.Version{{ID: "dropped", Labels: []string{history.AWSPrevious}}}}
+	h.Versions = append(h.Versions,
+		history.Version{ID: "drained", Labels: []string{label(h, 24*time.Hour, "drained")}},
+		history.Version{ID: "past", Labels: []string{label(h, 24*time.Hour-time.Second, "past")}},
+		history.Version{ID: "gone", Labels: []string{h.GoneLabel(now, now.Add(-time.Hour), "gone")}},
+		history.Version{ID: "gone-and-drained", Labels: []string{h.GoneLabel(now, now.Add(-25*time.Hour), "gone-and-drained")}},
+		history.Version{ID: "new", Labels: []string{history.AWSCurrent, history.Held + "new"}},
+	)
+	c := manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}
+	seen, err := New(c, h, now).Status(t.Context())
+	if diff := cmp.Diff([]string{"new", "gone", "past"}, seen.InPlay); diff != "" || err != nil || seen.Settled || !seen.WaitTill.Equal(now.Add(23*time.Hour)) {
+		t.Errorf("settled %v until %v, error %v; in play (-want +got):\n%s", seen.Settled, seen.WaitTill, err, diff)
+	}
+}
+
 func TestNothingIsInPlayBeforeTheBucketHoldsAValue(t *testing.T) {
 	c := manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}
 	seen, err := New(c, history.History{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).Status(t.Context())
