@@ -159,10 +159,10 @@ var looked = map[string]string{
 	plan.RollbackAbandoned: "Somebody has begun to go back, and left",
 	plan.DeadlinePassed:    "An emergency's deadline is over, and the old credential lives",
 	plan.UndeclaredKey:     "A secret that rotary made holds a key that the manifest does not declare",
-	plan.ValueNotAccepted:  "A value is current that its target has not accepted, and is not rolled out",
-	plan.FrozenSecret:      "A source or bucket cannot be read or used, and keeps what it has",
-	plan.LabelsFilling:     "A secret has little room for labels left",
-	plan.RetirementFailed:  "A retirement fails again and again",
+	plan.ValueNotAccepted:  "A value is current that the target of its source has not accepted, and is not rolled out",
+	plan.FrozenSecret:      "One source or one bucket cannot be read or used. It keeps what it has, and nothing else stops",
+	plan.LabelsFilling:     "A secret carries 15 or more of the 20 labels that Secrets Manager allows",
+	plan.RetirementFailed:  "Ending an old credential has failed three times or more, and it is still accepted",
 }
 
 // alarmOnState returns an alarm that two of three periods of passes raise: once is no incident, because the next pass

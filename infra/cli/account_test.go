@@ -12,7 +12,8 @@ import (
 )
 
 // account is a stand-in for what CDK's command line calls when it compares and deploys: STS, the parameter with the
-// version of CDK's bootstrap, the bucket of assets, and CloudFormation. What it does not know it refuses, and notes.
+// version of CDK's bootstrap, the bucket of assets, and CloudFormation; and for the deployed propagate function, which is
+// asked what the environment still needs. What it does not know it refuses, and notes.
 type account struct {
 	id string
 
@@ -20,6 +21,7 @@ type account struct {
 	objects        map[string][]byte            // of the bucket of assets, by their keys
 	parts          map[string]map[string][]byte // of objects that come in parts, by key and number
 	cloudFormation cloudFormation
+	reports        int // that the deployed propagate function gave
 	refused        []string
 }
 
@@ -58,6 +60,8 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.serveParameter(w, r)
 	case "s3":
 		a.serveObjects(w, r)
+	case "lambda":
+		a.serveFunction(w, r)
 	default:
 		a.refuse(w, r, service)
 	}
@@ -110,6 +114,28 @@ func (a *account) serveParameter(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	fmt.Fprintf(w, `{"Parameter": {"Name": %q, "Type": "String", "Value": "30"}}`, in.Name)
+}
+
+// serveFunction answers as the propagate function of an environment that has just been deployed: with the report of a dry
+// run that saw nothing yet. A function that no deployed template has is not there.
+func (a *account) serveFunction(w http.ResponseWriter, r *http.Request) {
+	name, isCall := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/2015-03-31/functions/"), "/invocations")
+	var in struct {
+		DryRun      bool
+		Environment string
+	}
+	err := json.NewDecoder(r.Body).Decode(&in)
+	switch {
+	case !isCall || err != nil || !in.DryRun || name != "rotary-"+in.Environment+"-propagate":
+		a.refuse(w, r, name)
+	case !a.cloudFormation.has(`"FunctionName": "` + name + `"`):
+		w.Header().Set("X-Amzn-ErrorType", "ResourceNotFoundException")
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"Message": "Function not found"}`)
+	default:
+		a.reports++
+		fmt.Fprintf(w, `{"environment": %q}`, in.Environment)
+	}
 }
 
 // serveObjects answers for the bucket of assets, and for no other.

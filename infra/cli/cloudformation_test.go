@@ -116,6 +116,16 @@ func templateAt(form url.Values, objects map[string][]byte) (string, bool) {
 	return string(object), is
 }
 
+// has reports whether the template of a deployed stack holds a text.
+func (c *cloudFormation) has(text string) bool {
+	for _, template := range c.stacks {
+		if strings.Contains(template, text) {
+			return true
+		}
+	}
+	return false
+}
+
 // takeDeployed returns the stacks that were deployed since it was last called.
 func (c *cloudFormation) takeDeployed() []string {
 	taken := slices.Clone(c.deployed)

@@ -139,6 +139,9 @@ func TestAnotherRepositorysManifestIsDeployed(t *testing.T) {
 	if !slices.Contains(deployed, "rotary-elsewhere-secrets") || !slices.Contains(deployed, "rotary-elsewhere-pipeline") {
 		t.Errorf("deployed %q, want the stacks of elsewhere", deployed)
 	}
+	if c.account.reports != 1 {
+		t.Errorf("the deployed function was asked %d times what is still needed, want once, for diff", c.account.reports)
+	}
 	if n := countCarrying(t, c.account, want); n != 2 {
 		t.Errorf("%d Lambdas carry the manifest under the name rotary.yaml, want 2", n)
 	}

@@ -37,16 +37,19 @@ func openDatabase(t *testing.T) *database {
 }
 
 // seed puts URLs of the server in place of values that nobody could log in with, and has the server itself accept them.
+// Without a server they are URLs of one that does not answer.
 func (d *database) seed(st *stage.Stage, s manifest.Source, values map[string]string) {
+	isAdmin := slices.ContainsFunc(st.Env.Sources, func(other manifest.Source) bool { return other.Rotate.Admin() == s.Name })
 	for _, key := range s.KeyNames() {
-		if s.Rotate.Kind() == manifest.Postgres && slices.Contains(s.Database().URL, key) {
+		isLogin := s.Rotate.Kind() == manifest.Postgres && slices.Contains(s.Database().URL, key)
+		switch {
+		case d == nil && (isLogin || isAdmin):
+			values[key] = "postgres://app:" + values[key] + "@127.0.0.1:1/postgres"
+		case isLogin:
 			values[key] = d.server.URL("app", "canary/by%hand@#1", "postgres")
 			st.Targets.Ask(stage.Target(st.Env, key), func(url string, _ bool) bool { return d.accepts(login{url, st.Tap.Writes()}) })
-		}
-		for _, other := range st.Env.Sources {
-			if other.Rotate.Admin() == s.Name {
-				values[key] = d.server.URL(postgrestest.AdminUser, postgrestest.AdminPassword, "postgres")
-			}
+		case isAdmin:
+			values[key] = d.server.URL(postgrestest.AdminUser, postgrestest.AdminPassword, "postgres")
 		}
 	}
 }

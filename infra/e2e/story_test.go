@@ -82,7 +82,8 @@ func (p *played) play(ctx context.Context) error {
 		play func(context.Context) error
 	}{
 		{"the containers are deployed", p.deployContainers}, {"the sources are seeded", p.seed}, {"the rest is deployed", p.deployRest},
-		{"the services are scaled up", p.scale}, {"a manual source is put", p.putManual}, {"a new manifest is deployed", p.updateStack},
+		{"the services are scaled up", p.scale}, {"a manual source is put", p.putManual},
+		{"a value is refused and accepted", p.refuseValue}, {"tags are taken off", p.loseTags}, {"a new manifest is deployed", p.updateStack},
 		{"a rotation fails", p.failRotation}, {"sources rotate", p.rotateAll}, {"a pass is asked for", p.apply}, {"everything is quiet", p.finish},
 	} {
 		begin, at := time.Now(), p.Clock.Now()
@@ -140,9 +141,7 @@ func (p *played) seed(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if p.database != nil {
-			p.database.seed(p.Stage, s, values)
-		}
+		p.database.seed(p.Stage, s, values)
 		put := p.put
 		if s.Name == "cloud" {
 			put = func(ctx context.Context, s manifest.Source, values map[string]string) error {

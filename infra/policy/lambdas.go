@@ -86,7 +86,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 // role's policy once. A label of sources means nothing on a bucket.
 func (n names) onlyItsLabelsAndTags() []Statement {
 	labels := []string{history.AWSCurrent, history.Held + "*", history.Past + "*", history.Gone + "*"}
-	for _, label := range []string{history.Live, history.Deadline, history.Taken, history.Ask} {
+	for _, label := range []string{history.Live, history.Deadline, history.Taken, history.Ask, history.Failed} {
 		labels = append(labels, label+"*")
 	}
 	everything := []string{n.ARN("secretsmanager", "secret:*")}

@@ -75,7 +75,7 @@ func tagCondition(environment string) Condition {
 }
 
 // Platform returns the policy of the people who operate the environment: they may put values, move the labels that
-// rotary's commands move, and ask the pipeline. It allows nothing that no command needs: the pipeline reads buckets and
+// rotary's commands move (ASK where they accept a value, SEEN over one that was refused), and ask the pipeline. It allows nothing that no command needs: the pipeline reads buckets and
 // rolls back, not they.
 func Platform(env *manifest.Environment, key string) Document {
 	n := names{env}
@@ -102,6 +102,8 @@ func Platform(env *manifest.Environment, key string) Document {
 					history.Live+"*",
 					history.Past+"*",
 					history.Taken+"*",
+					history.Ask+"*",
+					history.Seen,
 					history.Retain,
 					history.Deadline+"*",
 					history.Declared+"*",

@@ -129,8 +129,7 @@ func (s *scene) revokeOne(source, version string) {
 			s.Targets.Revoke(stage.Target(s.Env, key), secret.Reveal(old[key]))
 		}
 	}
-	label := s.readHistory(declared.Secret).LabelFor(history.Live, version)
-	if err := store.New(s.Secrets()).Move(s.t.Context(), declared.Secret, label, "", version); err != nil {
+	if err := s.operator().Retire(s.t.Context(), declared, version); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -125,10 +125,10 @@ func TestNoContainerIsGuessed(t *testing.T) {
 	if err := s.Redeploy(t.Context(), []byte(with("container: web"))); err != nil {
 		t.Fatal(err)
 	}
-	s.revokeByHand("vendor", 1)
+	s.revokeByHand("vendor", 1) // no container has it, and the one that gets the bucket now has never had the old value
+	s.finishScenario()
 	s.wantHeld("web", "VENDOR_KEY", s.Values["vendor"]["VENDOR_KEY"])
 	s.wantHeld("proxy", "VENDOR_KEY", "")
-	s.finishScenario()
 }
 
 func waitsNotRolled(consumer string) func(plan.Report) bool {
@@ -138,10 +138,37 @@ func waitsNotRolled(consumer string) func(plan.Report) bool {
 }
 
 // A service with roll: false: rotary registers and updates nothing, says whose deployment is missing, and retires only
-// once that has brought the new version.
+// once that has brought the new version. Before, it deregisters the revision that pins the old one and could be deployed
+// again; with withdraw: own, which leaves it to the pipeline, the old credential lives until that has done so.
 func TestAPipelineBringsTheVersionAndRotaryWaits(t *testing.T) {
 	t.Parallel()
-	s := openScene(t, with("roll: false"))
+	t.Run("rotary withdraws its revisions", func(t *testing.T) {
+		t.Parallel()
+		s := openScene(t, with("roll: false"))
+		s.playPipeline()
+		s.revokeByHand("vendor", 1)
+		s.finishScenario()
+		s.wantWithdrawn(1)
+	})
+	t.Run("the pipeline withdraws them", func(t *testing.T) {
+		t.Parallel()
+		s := openScene(t, with("roll: false, withdraw: own"))
+		s.playPipeline()
+		s.Advance(6 * time.Hour)
+		if owed := owedReports(s.readReport(), "vendor"); len(owed) != 1 || owed[0].Blocked[0].Reason != plan.Deployable {
+			t.Errorf("vendor owes %+v", owed)
+		}
+		s.deregisterOldRevisions()
+		s.revokeByHand("vendor", 1)
+		s.finishScenario()
+		s.wantWithdrawn(0)
+	})
+}
+
+// playPipeline puts a value of vendor, and lets the pipeline of a service with roll: false bring it hours later.
+func (s *scene) playPipeline() {
+	s.t.Helper()
+	t := s.t
 	s.watchUntil(time.Hour, "it waits for the pipeline", waitsNotRolled("api"))
 	s.renderService()
 	s.watchConverged()
@@ -159,12 +186,41 @@ func TestAPipelineBringsTheVersionAndRotaryWaits(t *testing.T) {
 	}
 	s.wantHeld("app", "VENDOR_KEY", old)
 	s.renderService()
-	s.revokeByHand("vendor", 1)
+	s.watchUntil(time.Hour, "the service has followed", func(r plan.Report) bool {
+		return !slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Subject == "api" })
+	})
 	s.wantHeld("app", "VENDOR_KEY", fresh)
-	s.finishScenario()
+}
+
+// wantWithdrawn fails the test unless rotary has deregistered n revisions, and made no other write to ECS.
+func (s *scene) wantWithdrawn(n int) {
+	s.t.Helper()
+	deregistered := 0
 	for _, c := range s.listWrites() {
-		if c.Service == "ecs" && c.Caller == s.Env.PropagateFunction() {
-			t.Errorf("rotary made %s of %s", c.Operation, c.Resource)
+		switch {
+		case c.Service != "ecs" || c.Caller != s.Env.PropagateFunction():
+		case c.Operation == "DeregisterTaskDefinition":
+			deregistered++
+		default:
+			s.t.Errorf("rotary made %s of %s", c.Operation, c.Resource)
+		}
+	}
+	if deregistered != n {
+		s.t.Errorf("rotary deregistered %d revisions, expected %d", deregistered, n)
+	}
+}
+
+// deregisterOldRevisions deregisters every revision of the service's family but its newest one, as a pipeline does.
+func (s *scene) deregisterOldRevisions() {
+	s.t.Helper()
+	revisions, err := s.ListRevisions(s.t.Context(), "api-production", ecstypes.TaskDefinitionStatusActive)
+	if err != nil || len(revisions) < 2 {
+		s.t.Fatalf("%d revisions: %v", len(revisions), err)
+	}
+	client := ecs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
+	for _, arn := range revisions[1:] { // the newest comes first
+		if _, err := client.DeregisterTaskDefinition(s.t.Context(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &arn}); err != nil {
+			s.t.Fatal(err)
 		}
 	}
 }

@@ -188,40 +188,6 @@ func TestALoginThatRDSMadeRotatesToItsEnd(t *testing.T) {
 	d.finishScenario()
 }
 
-// Two sources hold one login, as for a writer and a reader endpoint. Rotating one of them locked the other one out.
-func TestALoginThatTwoSourcesHoldOutlivesTheRotationOfOne(t *testing.T) {
-	t.Parallel()
-	c := startCluster(t)
-	d := c.openRDS()
-	user, password := c.person("")
-	d.putLogin("orders-db", user, password)
-	d.putLogin("users-db", user, password)
-	master, masterPassword := c.person("SUPERUSER")
-	d.putLogin("aurora-master", master, masterPassword)
-	d.convergeRDS()
-
-	d.rotateSource("orders-db")
-	d.Advance(12 * time.Hour)
-	owed := owedReports(d.readReport(), "orders-db")
-	if len(owed) != 1 || len(owed[0].Blocked) != 1 || owed[0].Blocked[0].Reason != plan.Shared ||
-		!strings.Contains(owed[0].Blocked[0].Detail, "source users-db holds it now") {
-		t.Errorf("orders-db owes %+v", owed)
-	}
-	if !c.accepts(user, password) {
-		t.Error("users-db is refused: its login died with that of orders-db")
-	}
-
-	other, otherPassword := c.person("")
-	d.putLogin("users-db", other, otherPassword)
-	d.Advance(10 * time.Minute)
-	d.renderUsers()
-	d.watchConverged()
-	if c.accepts(user, password) || !c.accepts(other, otherPassword) {
-		t.Error("the server accepts the login that nobody holds, or refuses the new one")
-	}
-	d.finishScenario()
-}
-
 // deployBrownfield deploys a service as it was before rotary: one of its two containers has the login, from the secret
 // itself, and the host in its definition.
 func (d *database) deployBrownfield() {

@@ -81,16 +81,26 @@ func TestStory13ARevocationThatFailsIsOwedUntilItIsDone(t *testing.T) {
 	heal := s.failCalls(sim.Denied, func(c sim.Call) bool { return c.Caller == rotate && c.Operation == "UpdateSecretVersionStage" })
 	s.Advance(4 * time.Hour)
 	r := s.readReport()
-	if versions := owedReports(r, "session"); r.Converged || len(versions) != 1 || versions[0].Version != first {
-		t.Errorf("the owed version is forgotten:\n%s", describeReport(r))
+	versions := owedReports(r, "session")
+	if r.Converged || len(versions) != 1 || versions[0].Version != first || versions[0].Failed == nil {
+		t.Fatalf("the owed version is forgotten:\n%s", describeReport(r))
 	}
-	if n := s.countAlarms("pass-incomplete") + s.countAlarms("pass-failed"); n < 10 {
-		t.Errorf("%d alarms in four hours", n)
+	// After 1, 5 and 15 minutes, then every hour: each try that fails is counted, and in the log.
+	failed := *versions[0].Failed
+	if n := s.countAlarms("pass-incomplete"); failed.Count < 6 || failed.Count > 8 || n != failed.Count {
+		t.Errorf("it failed %d times in four hours, and %d alarms were logged", failed.Count, n)
+	}
+	if at := slices.IndexFunc(r.Alarms, func(a plan.Alarm) bool { return a.Name == plan.RetirementFailed }); at < 0 ||
+		r.Alarms[at].Subject != "session" || !strings.Contains(r.Alarms[at].Detail, "AccessDeniedException") {
+		t.Errorf("alarms %+v", r.Alarms)
 	}
 	s.buried = s.countDeadLetters()
 	heal()
 	s.finishScenario()
 	s.wantRetired("session", first)
+	if alarms := s.readReport().Alarms; len(alarms) > 0 {
+		t.Errorf("it is retired, and alarms %+v", alarms)
+	}
 }
 
 // Two writers, one JSON object: a rotation and an edit by hand overlapped, and one key silently got its old value back.
