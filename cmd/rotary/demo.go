@@ -23,7 +23,7 @@ func (demoCmd) Help() string {
 		"and plays three acts with the real Lambda binaries, in simulated time: a rotation that everybody follows, " +
 		"a rollout that fails, two rotations that collide. Every running container presents its credentials to what " +
 		"accepts or refuses them. Needs no account and no network, and changes nothing but a temporary folder. Exit " +
-		"code 0 only if every check at the end holds."
+		"code 0 only if every check at the end holds; one of them is how long a rotation took."
 }
 
 // demoEnvironment is the environment of the example that is played: the one nobody wants to break.
@@ -80,6 +80,7 @@ type timeline struct {
 	found  string // what the last pass did and waited for, in words
 	quiet  bool   // before the play: nothing is told
 	stamp  string
+	alarm  string // the one that was printed last
 }
 
 // printAct prints a heading.

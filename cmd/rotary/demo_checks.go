@@ -22,6 +22,7 @@ import (
 func (p *play) checks() error {
 	canaries, n := p.canaries()
 	leaks := p.leaks(canaries)
+	inTime := p.printLaps()
 	p.tl.printAct("Checks")
 	list := []struct {
 		what  string
@@ -30,6 +31,7 @@ func (p *play) checks() error {
 		{fmt.Sprintf("all %d consumers were seen on the current version", len(p.report.Consumers)), p.allCurrent()},
 		{"the first handshake key is refused by its target, the present one accepted", p.refusedNow()},
 		{"the first VERCEL_TOKEN is refused by Vercel", p.tokenDead()},
+		{"act one's rotations were as fast as is promised", inTime},
 		{"nobody was refused at any time", len(p.s.Refusals()) == 0},
 		{"nothing is owed, and a second pass plans nothing", p.report.Converged},
 		{fmt.Sprintf("the last pass wrote %d times to AWS, GitHub and Vercel", p.calm), p.calm == 0},
@@ -66,8 +68,8 @@ func (p *play) allCurrent() bool {
 
 // refusedNow presents the first and the present handshake key to those who verify it.
 func (p *play) refusedNow() bool {
-	target := stage.Target(p.s.Env, "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY")
-	now := p.value("handshake", "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY")
+	target := stage.Target(p.s.Env, handshakeKey)
+	now := p.value("handshake", handshakeKey)
 	return now != p.old["handshake"] && p.s.Targets.Accepts(target, now) &&
 		!p.s.Targets.Accepts(target, p.old["handshake"])
 }

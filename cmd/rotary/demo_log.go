@@ -49,6 +49,7 @@ type entry struct {
 	Step    string   `json:"step"`
 	OK      bool     `json:"ok"`
 	Error   string   `json:"error"`
+	Alarm   string   `json:"alarm"`
 }
 
 // Write takes the Lambdas' log.
@@ -76,6 +77,8 @@ func (t *timeline) printEvent(e entry) {
 	case e.Msg == "pass":
 		t.passes++
 		t.found = ""
+	case e.Alarm != "" && e.Detail != "":
+		t.printAlarm(e)
 	case e.Level == "ERROR":
 		t.printLine("propagate", e.Msg+": "+e.Error)
 	case e.Msg == "asked" && e.Step == "advance":
@@ -91,6 +94,14 @@ func (t *timeline) printEvent(e entry) {
 			text += ": " + strings.Join(e.Names, ", ")
 		}
 		t.printLine("propagate", text)
+	}
+}
+
+// printAlarm prints an alarm of a pass, once as long as it says the same.
+func (t *timeline) printAlarm(e entry) {
+	if text := e.Subject + ": " + e.Detail + " (" + e.Alarm + ")"; text != t.alarm {
+		t.alarm = text
+		t.printLine("alarm", text)
 	}
 }
 

@@ -29,6 +29,8 @@ type play struct {
 	report  plan.Report
 	old     map[string]string // what died in the first act, by key
 	calm    int               // writes to AWS, GitHub and Vercel during the last pass
+	rotated time.Time         // when the laps began
+	laps    []lap
 }
 
 func (p *play) run() error {
@@ -60,11 +62,17 @@ func (p *play) prologue() error {
 	return nil
 }
 
-// one rotates a symmetric secret and, at the same time, a token that a person puts.
+// The symmetric secret of the example: what is sent, and what is accepted too.
+const (
+	handshakeKey  = "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY"
+	handshakeAlso = "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY_ALSO"
+)
+
+// one rotates a symmetric secret, an access key and, at the same time, a token that a person puts.
 func (p *play) one() error {
 	p.tl.printAct("Act one: a source rotates, everybody follows, the old credential dies")
 	p.old = map[string]string{
-		"handshake":    p.value("handshake", "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY"),
+		"handshake":    p.value("handshake", handshakeKey),
 		"VERCEL_TOKEN": p.s.Values["platform"]["VERCEL_TOKEN"],
 	}
 	token := stage.Canary("VERCEL_TOKEN")
@@ -73,11 +81,14 @@ func (p *play) one() error {
 	if err := p.s.Put(p.ctx, "platform", map[string]string{"VERCEL_TOKEN": token}); err != nil {
 		return err
 	}
-	p.tl.printLine("you", "rotate handshake: aws secretsmanager rotate-secret")
-	if err := p.rotate("handshake"); err != nil {
-		return err
+	p.tl.printLine("you", "rotate handshake and storage: aws secretsmanager rotate-secret")
+	p.startLaps()
+	for _, source := range []string{"handshake", "storage"} {
+		if err := p.rotate(source); err != nil {
+			return err
+		}
 	}
-	followed := func() bool { return p.retired("handshake") && p.safeToRevoke("platform") }
+	followed := func() bool { return p.retired("handshake") && p.retired("storage") && p.safeToRevoke("platform") }
 	if err := p.until("everybody follows", 5*time.Hour, followed); err != nil {
 		return err
 	}
@@ -172,11 +183,14 @@ func (p *play) rotate(source string) error {
 func (p *play) until(what string, limit time.Duration, done func() bool) error {
 	passes, found := p.tl.passes, "nothing yet"
 	reached := p.s.Until(limit, func() bool {
+		p.noteLaps()
 		if p.ctx.Err() != nil || p.tl.passes == passes || p.tl.found == found {
 			return p.ctx.Err() != nil
 		}
 		passes, found = p.tl.passes, p.tl.found
-		return p.look() && done()
+		seen := p.look()
+		p.noteLaps()
+		return seen && done()
 	})
 	if err := p.ctx.Err(); err != nil {
 		return err

@@ -88,7 +88,8 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched, "wrote": cmdWrote,
 			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "console": cmdConsole, "accepts": cmdAccepts,
-			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
+			"advanced": cmdAdvanced,
+			"stage":    func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()
 				ts.Check(err)
@@ -290,6 +291,22 @@ func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(json.Unmarshal([]byte(*out.SecretString), &values))
 	if (values[args[1]]+"\n" == ts.ReadFile(args[2])) == neg {
 		ts.Fatalf("%s of %s is not what %s holds", args[1], args[0], args[2])
+	}
+}
+
+// cmdAdvanced checks how often the deployed rotate function has taken the next step with an owed version of a source, so
+// far: advanced SOURCE N.
+func cmdAdvanced(ts *testscript.TestScript, neg bool, args []string) {
+	b := staged(ts)
+	n := 0
+	for line := range bytes.Lines(b.Region(b.Env.Account, b.Env.Region).Lambda.Output()) {
+		var e entry
+		if json.Unmarshal(line, &e) == nil && e.Msg == "asked" && e.Step == "advance" && e.Source == args[0] && e.OK {
+			n++
+		}
+	}
+	if (strconv.Itoa(n) == args[1]) == neg {
+		ts.Fatalf("versions of %s were advanced %d times", args[0], n)
 	}
 }
 

@@ -28,6 +28,9 @@ func listNotices(r plan.Report) []string {
 	var all []string
 	for _, s := range r.Sources {
 		all = append(all, describeKept(s)...)
+		for _, o := range s.Obstacles {
+			all = append(all, fmt.Sprintf("no rotation of %s starts: %s", s.Name, o.Text))
+		}
 		if s.AtOnce {
 			all = append(all, describeAtOnce(s))
 		}

@@ -115,11 +115,11 @@ func (c rotateCmd) rotatePlanned(s *session, source manifest.Source) error {
 		return err
 	}
 	seen := report.Source(source.Name)
-	if hindrance := operate.FindHindrance(seen); hindrance.Exists() {
-		return refuseRotation(source.Name, s.describeHindrance(source.Name, hindrance, report))
-	}
 	if why := operate.FindObstacle(seen, c.OnlyDeclaredKeys); why != "" {
 		return refuseRotation(source.Name, why)
+	}
+	if hindrance := operate.FindHindrance(seen); hindrance.Exists() {
+		return refuseRotation(source.Name, s.describeHindrance(source.Name, hindrance, report))
 	}
 	for _, line := range describeOutage(source, seen) {
 		fmt.Fprintln(s.peopleWriter(), line)

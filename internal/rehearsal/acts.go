@@ -221,9 +221,12 @@ func (p *play) describeStop(key string) string {
 		return "it stops every pass: " + p.w.Failed.Error()
 	}
 	for _, wait := range p.w.Last().Waits {
-		if wait.Reason == plan.Brake {
-			detail, _, _ := strings.Cut(wait.Detail, ";")
+		detail, _, _ := strings.Cut(wait.Detail, ";")
+		switch {
+		case wait.Reason == plan.Brake:
 			return "the brake holds " + wait.Subject + " back: " + detail
+		case wait.Reason == plan.NotAccepted && wait.Subject == p.source.Name:
+			return "no bucket gets it: " + detail
 		}
 	}
 	p.addProblem("nothing holds a value back that lacks %s", key)

@@ -21,7 +21,8 @@ import (
 // The caller has just seen every gate open. Advance reads the labels again and does nothing, without an error, where
 // the version is no longer owed; it fails where AWSCURRENT is not the version the gates were checked against, or
 // where somebody retains the version. Where no deadline of an emergency has passed, it fails too where the version was
-// seen not to be current less than history.LateWrite ago. Repeatable after a crash at any point; an AWSPENDING that one left comes off.
+// seen not to be current less than history.LateWrite ago. Repeatable after a crash at any point; an AWSPENDING that one
+// left comes off.
 func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 	h, owed, still, err := j.lookAtOwed(ctx, a)
 	if err != nil || !still {

@@ -10,28 +10,37 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-func TestReadersOfABucketKeepEveryHeldVersionInPlayUntilDrained(t *testing.T) {
-	changed := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	h := history.History{Changed: changed, Versions: []history.Version{
-		{ID: "dropped", Labels: []string{history.AWSPrevious}}, {ID: "old", Labels: []string{history.Held + "old"}},
-		{ID: "new", Labels: []string{history.AWSCurrent, history.Held + "new"}},
-	}}
+// A version that readers have got is in play for their drain time, whatever its label has become since.
+func TestReadersOfABucketKeepWhatTheyReadInPlayUntilDrained(t *testing.T) {
+	past, changed := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 3, 0, 0, 0, time.UTC)
 	c := manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}
-	for _, tt := range []struct {
-		after   time.Duration
-		settled bool
-		inPlay  []string
-	}{
-		{0, false, []string{"new", "old"}},
-		{24*time.Hour - time.Second, false, []string{"new", "old"}},
-		{24 * time.Hour, true, []string{"new"}},
+	for name, label := range map[string]string{
+		"past": history.PastLabel(past, "old"), "gone": history.History{}.GoneLabel(past.Add(time.Hour), past, "old"), "held": history.Held + "old",
 	} {
-		seen, err := New(c, h, changed.Add(tt.after)).Status(t.Context())
-		if err != nil || seen.Settled != tt.settled || seen.Running != "new" {
-			t.Errorf("after %v: settled %v, running %q, error %v", tt.after, seen.Settled, seen.Running, err)
+		h := history.History{Changed: changed, Versions: []history.Version{
+			{ID: "dropped", Labels: []string{history.AWSPrevious}}, {ID: "old", Labels: []string{label}},
+			{ID: "new", Labels: []string{history.AWSCurrent, history.Held + "new"}},
+		}}
+		since := past
+		if name == "held" { // nobody has seen yet that it is not current
+			since = changed
 		}
-		if diff := cmp.Diff(tt.inPlay, seen.InPlay); diff != "" {
-			t.Errorf("after %v: in play (-want +got):\n%s", tt.after, diff)
+		for _, tt := range []struct {
+			after   time.Duration
+			settled bool
+			inPlay  []string
+		}{
+			{0, false, []string{"new", "old"}},
+			{24*time.Hour - time.Second, false, []string{"new", "old"}},
+			{24 * time.Hour, true, []string{"new"}},
+		} {
+			seen, err := New(c, h, since.Add(tt.after)).Status(t.Context())
+			if err != nil || seen.Settled != tt.settled || seen.Running != "new" || !tt.settled && !seen.WaitTill.Equal(since.Add(24*time.Hour)) {
+				t.Errorf("%s, after %v: settled %v, running %q, until %v, error %v", name, tt.after, seen.Settled, seen.Running, seen.WaitTill, err)
+			}
+			if diff := cmp.Diff(tt.inPlay, seen.InPlay); diff != "" {
+				t.Errorf("%s, after %v: in play (-want +got):\n%s", name, tt.after, diff)
+			}
 		}
 	}
 }
@@ -98,6 +107,10 @@ func TestReadersOfASourceKeepWhatIsOwedInPlayUntilDrained(t *testing.T) {
 		if diff := cmp.Diff(tt.inPlay, seen.InPlay); diff != "" {
 			t.Errorf("after %v: in play (-want +got):\n%s", tt.after, diff)
 		}
+	}
+	h.Versions[1].Labels = append(h.Versions[1].Labels, history.PastLabel(changed.Add(-25*time.Hour), "owed"))
+	if seen, err := New(c, h, changed.Add(time.Hour)).Status(t.Context()); err != nil || !seen.Settled {
+		t.Errorf("another label moved: settled %v, waiting %q, error %v", seen.Settled, seen.Waiting, err)
 	}
 	h.Versions[1].Labels = []string{history.AWSPrevious} // retired: its own label coming off is no wait for anybody
 	if seen, err := New(c, h, changed).Status(t.Context()); err != nil || !seen.Settled {

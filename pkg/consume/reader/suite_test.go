@@ -1,7 +1,6 @@
 package reader_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 
 const day = 24 * time.Hour
 
-// readers may have anything that carried a label within the last day.
+// readers may have anything that was current within the last day.
 type readers struct {
 	clock   *sim.Clock
 	history history.History
@@ -36,24 +35,29 @@ func TestTheSuite(t *testing.T) {
 	})
 }
 
+// putBucket marks at the swap since when the version before is past, as a pass does.
 func (r *readers) putBucket(b bucket.Bucket) bucket.Bucket {
 	r.values[b.Version] = secret.Reveal(b.Values[consumetest.Name])
 	var versions []history.Version
 	for _, v := range r.history.Versions {
+		if v.Has(history.AWSCurrent) {
+			v.Labels = []string{history.PastLabel(r.clock.Now(), v.ID)}
+		}
 		if v.ID != b.Version {
-			versions = append(versions, history.Version{ID: v.ID, Labels: []string{history.Held + v.ID}})
+			versions = append(versions, v)
 		}
 	}
-	r.history = history.History{Changed: r.clock.Now(), Versions: append(versions, history.Version{ID: b.Version, Labels: []string{history.AWSCurrent}})}
+	current := history.Version{ID: b.Version, Labels: []string{history.AWSCurrent, history.Held + b.Version}}
+	r.history = history.History{Changed: r.clock.Now(), Versions: append(versions, current)}
 	return b
 }
 
 func (r *readers) heldValues() []string {
 	var all []string
 	for _, v := range r.history.Versions {
-		if v.Has(history.AWSCurrent) || r.clock.Now().Before(r.history.Changed.Add(day)) {
+		if past, replaced := v.TimeOf(history.Past); !replaced || r.clock.Now().Before(past.Add(day)) {
 			all = append(all, r.values[v.ID])
 		}
 	}
-	return slices.Clip(all)
+	return all
 }

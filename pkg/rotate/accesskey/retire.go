@@ -53,9 +53,9 @@ func (r *Rotator) isUser(who *sts.GetCallerIdentityOutput) bool {
 // Retire makes the key Inactive; the next rotation deletes it. Until then a person can make it Active again.
 // Repeatable.
 //
-// Every consumer was seen without the key. So a use within history.LateWrite is by somebody whom rotary does not know, and
-// Retire fails with its service and region, unless e is Forced. IAM learns of a use minutes after it, or later: that it
-// knows of none proves nothing.
+// Every consumer was seen without the key, at least history.LateWrite ago: until then one may have used it. So a use
+// since is by somebody whom rotary does not know, and Retire fails with its service and region, unless e is Forced. IAM
+// learns of a use minutes after it, or later: that it knows of none proves nothing.
 //
 // Where IAM does not list the key for the user, Retire returns nil if AWS refuses the key, and an error if AWS accepts
 // it.

@@ -30,12 +30,13 @@ func TestAKeyThatIsStillUsedStaysActive(t *testing.T) {
 	}{
 		"never used":                        {},
 		"used long ago":                     {ago: 240 * time.Hour},
-		"used a quiet period ago":           {ago: history.LateWrite},
-		"used within the quiet period":      {ago: history.LateWrite - time.Second, stays: true},
+		"used when the last could land":     {ago: history.LateWrite},
+		"used after that":                   {ago: history.LateWrite - time.Second, stays: true},
 		"used just now":                     {ago: time.Second, stays: true},
 		"used just now, but it must die":    {ago: time.Second, forced: true},
 		"used just now, and not known yet":  {ago: time.Second, lag: time.Hour}, // that no use is known proves nothing
-		"used a while ago, and known since": {ago: 11 * time.Minute, lag: 10 * time.Minute, stays: true},
+		"used a while ago, and known since": {ago: 6 * time.Minute, lag: 5 * time.Minute, stays: true},
+		"used before, and known since":      {ago: 11 * time.Minute, lag: 10 * time.Minute}, // a consumer may have, until it was withdrawn
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
