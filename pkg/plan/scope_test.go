@@ -165,3 +165,16 @@ func TestAnOwedVersionWithoutPastWaitsSinceTheLastChange(t *testing.T) {
 		t.Errorf("it settles at %s, want %s", at, want)
 	}
 }
+
+// PAST is put only where a rotation, an emergency and a veto find room after it.
+func TestPastLeavesRoomForARotation(t *testing.T) {
+	for others, want := range map[int]string{
+		11: "advance db 00000001", 10: "mark source/dev/db 00000001 " + pastSource(1, noon),
+	} {
+		s := owing()
+		s.db().Versions[0].Labels = append([]string{history.AWSPrevious, live(1)}, customs(others)...)
+		if got := lines(Make(s)); got[0] != want {
+			t.Errorf("with %d labels of others: %q, want %s", others, got, want)
+		}
+	}
+}

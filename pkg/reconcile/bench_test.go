@@ -72,6 +72,7 @@ type sink struct {
 	clinging  error  // of Withdraw
 	asked     func() // by Status, before it answers
 	withdrawn []string
+	pinned    []string // versions that its revisions could be deployed with, until they are withdrawn
 }
 
 // start sets an environment up. Nothing has been put and nothing reconciled.
@@ -269,6 +270,7 @@ func (s *sink) Status(context.Context) (plan.Seen, error) {
 		return plan.Seen{Unread: true, Unknown: "there is none", Absent: "there is none"}, nil
 	}
 	seen := plan.Seen{Running: s.running, RollingTo: s.rolling, Settled: s.rolling == "", Changed: s.changed}
+	seen.Deployable = slices.DeleteFunc(slices.Clone(s.pinned), func(id string) bool { return slices.Contains(s.withdrawn, id) })
 	for _, id := range []string{s.running, s.rolling} {
 		if id != "" {
 			seen.InPlay = append(seen.InPlay, id)
