@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,8 +20,8 @@ const guideTags = "docs.aws.amazon.com/secretsmanager/latest/userguide/managing-
 // setTags calls TagResource with keys and values in turn.
 func (p *probe) setTags(words ...string) error {
 	in := &secretsmanager.TagResourceInput{SecretId: &p.name}
-	for i := 0; i < len(words); i += 2 {
-		in.Tags = append(in.Tags, types.Tag{Key: &words[i], Value: &words[i+1]})
+	for pair := range slices.Chunk(words, 2) {
+		in.Tags = append(in.Tags, types.Tag{Key: &pair[0], Value: &pair[1]})
 	}
 	_, err := p.Client.TagResource(p.ctx, in)
 	return err

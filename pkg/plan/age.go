@@ -40,13 +40,11 @@ func stageOf(v history.Version) stage {
 
 // agedAt returns the time in the label of a version that is PAST or GONE.
 func agedAt(v history.Version) (at time.Time, aged bool) {
-	switch stageOf(v) {
-	case isPast:
-		return v.TimeOf(history.Past)
-	case isGone:
-		return v.TimeOf(history.Gone)
+	kind, aged := map[stage]string{isPast: history.Past, isGone: history.Gone}[stageOf(v)]
+	if !aged {
+		return time.Time{}, false
 	}
-	return time.Time{}, false
+	return v.TimeOf(kind)
 }
 
 // listStageLabels returns the labels of a bucket version that carry its stage.
@@ -118,14 +116,14 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 		switch {
 		case writing && (v.Has(history.AWSCurrent) || v.ID == b.Want.Version):
 		case v.Has(history.AWSCurrent) && (is != isFree && is != isHeld || len(listStageLabels(v)) > 1):
-			p.restage(b, v, b.LabelFor(history.Held, v.ID))
+			p.changeStage(b, v, b.LabelFor(history.Held, v.ID))
 		case v.Has(history.AWSCurrent):
 		case is == isHeld && v.Has(pastLabel(v)):
-			p.restage(b, v, pastLabel(v))
+			p.changeStage(b, v, pastLabel(v))
 		case is == isHeld, startable && is == isGone:
-			p.restage(b, v, b.TimedLabel(history.Past, pastSince(s, v), v.ID))
+			p.changeStage(b, v, b.TimedLabel(history.Past, pastSince(s, v), v.ID))
 		case len(listStageLabels(v)) > 1:
-			p.restage(b, v, findStageLabel(v))
+			p.changeStage(b, v, findStageLabel(v))
 		case is == isPast && withdrawable && !s.isInPlay(v.ID):
 			p.withdrawOrWait(s, b, v)
 		case is == isGone:
@@ -136,7 +134,7 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 		if writing {
 			break
 		}
-		p.restage(b, history.Version{ID: id}, b.TimedLabel(history.Past, s.Now, id))
+		p.changeStage(b, history.Version{ID: id}, b.TimedLabel(history.Past, s.Now, id))
 	}
 }
 
@@ -148,8 +146,8 @@ func pastSince(s State, v history.Version) time.Time {
 	return s.Now
 }
 
-// restage puts the label of another stage on a bucket version, in the place of those it has.
-func (p *Plan) restage(b Bucket, v history.Version, label string) {
+// changeStage puts the label of another stage on a bucket version, in the place of those it has.
+func (p *Plan) changeStage(b Bucket, v history.Version, label string) {
 	m := newStageMark(b, v, label)
 	switch {
 	case v.Has(label):

@@ -146,9 +146,9 @@ func (b Bucket) isFedBy(source string) bool {
 	return slices.ContainsFunc(b.Entries, func(e manifest.Entry) bool { return e.Source == source })
 }
 
-// reach returns the buckets that can give a credential of the debt to somebody: those with a labelled version that
+// listReach returns the buckets that can give a credential of the debt to somebody: those with a labelled version that
 // carries it, and those that the source feeds by the present rules.
-func (d debt) reach(s State) []Bucket {
+func (d debt) listReach(s State) []Bucket {
 	var all []Bucket
 	for _, b := range s.Buckets {
 		if b.isFedBy(d.source.Name) ||
@@ -159,10 +159,10 @@ func (d debt) reach(s State) []Bucket {
 	return all
 }
 
-// readers returns who reads the source itself, and who runs on a bucket in reach.
-func (d debt) readers(s State) []Consumer {
+// listReaders returns who reads the source itself, and who runs on a bucket in reach.
+func (d debt) listReaders(s State) []Consumer {
 	all := slices.Clone(d.source.Consumers)
-	for _, b := range d.reach(s) {
+	for _, b := range d.listReach(s) {
 		all = append(all, s.readersOf(b)...)
 	}
 	return all

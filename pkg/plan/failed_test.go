@@ -36,7 +36,7 @@ func TestAFailureIsReadAgainFromItsLabel(t *testing.T) {
 	}
 }
 
-func TestAnyTextAfterFailedIsReadWithoutAPanic(t *testing.T) {
+func TestAnyTextAfterFailedIsReadWithoutAPanic(_ *testing.T) {
 	for _, text := range []string{"", "x", "1", "1-", "-1--", "1-2-3-4-5-6", "9999999999999999999-1-1-a-b"} {
 		_, _ = FailureOf(history.Version{Labels: []string{history.Failed + text}})
 	}

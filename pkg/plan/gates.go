@@ -124,12 +124,12 @@ func checkPendingWork(s State, p Plan, d debt) (Wait, bool) {
 		return wait, true
 	}
 	detail := p.findPendingMark(d)
-	for _, b := range d.reach(s) {
+	for _, b := range d.listReach(s) {
 		detail = firstNonEmpty(detail, p.findPendingWork(b, d))
 	}
 	for _, b := range s.Buckets {
 		for _, c := range b.Consumers {
-			if p.rolls(c.Name) && slices.ContainsFunc(c.InPlay, func(id string) bool { return d.mayBeCarried(s, b, id) }) {
+			if p.plansRoll(c.Name) && slices.ContainsFunc(c.InPlay, func(id string) bool { return d.mayBeCarried(s, b, id) }) {
 				detail = firstNonEmpty(detail, "consumer "+c.Name+" is being rolled")
 			}
 		}
@@ -165,14 +165,15 @@ func (p Plan) findPendingWork(b Bucket, d debt) string {
 	return ""
 }
 
-func (p Plan) rolls(consumer string) bool {
+// plansRoll reports whether this pass rolls a consumer.
+func (p Plan) plansRoll(consumer string) bool {
 	return slices.ContainsFunc(p.Rolls, func(r Roll) bool { return r.Consumer == consumer })
 }
 
 // checkUnseenConsumer objects while a reader of the source, or of a bucket in reach, is not seen completely: what it
 // runs could be anything.
 func checkUnseenConsumer(s State, _ Plan, d debt) (Wait, bool) {
-	for _, c := range d.readers(s) {
+	for _, c := range d.listReaders(s) {
 		if c.isUnseen() {
 			return Wait{Reason: UnseenConsumer, Detail: "consumer " + c.Name + ": " + c.Unknown}, true
 		}
@@ -192,7 +193,7 @@ func checkStranger(s State, _ Plan, _ debt) (Wait, bool) {
 // checkNotRolled objects while a consumer of a bucket in reach is not rolled by rotary and has no version of the bucket:
 // it may have the credential from elsewhere. One that has a version is for checkInUse.
 func checkNotRolled(s State, _ Plan, d debt) (Wait, bool) {
-	for _, c := range d.readers(s) {
+	for _, c := range d.listReaders(s) {
 		if c.NotRolled != "" && len(c.InPlay) == 0 && !c.Leaving {
 			return Wait{Reason: NotRolled, Detail: "consumer " + c.Name + ": " + c.NotRolled}, true
 		}

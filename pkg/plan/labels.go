@@ -25,7 +25,7 @@ func alarmsOfLabels(name string, h history.History) []Alarm {
 // checkRoom objects where an emergency's deadline would retire the version while a bucket in reach has no room for the labels of a
 // Write that it needs: its consumers could not follow. Without a deadline checkPendingWork objects to the same.
 func checkRoom(s State, _ Plan, d debt) (Wait, bool) {
-	for _, b := range d.reach(s) {
+	for _, b := range d.listReach(s) {
 		if wait, refused := b.refuseWrite(s); refused && wait.Reason == LabelsFull {
 			return Wait{Reason: LabelsFull, Detail: "bucket " + b.Want.Name + " cannot be written: " + wait.Detail}, true
 		}

@@ -206,7 +206,7 @@ func (p *Plan) markPast(state State, s Source) {
 		}
 	}
 	for _, v := range s.Versions {
-		owes, ends := state.owes(s, v)
+		owes, ends := state.findOwed(s, v)
 		past := pastLabel(v) != ""
 		for _, label := range v.Labels {
 			late := strings.HasPrefix(label, history.Past) && (!owes || label != pastLabel(v))
@@ -222,8 +222,8 @@ func (p *Plan) markPast(state State, s Source) {
 	}
 }
 
-// owes reports whether a source owes a version, and whether its retirement ends anything.
-func (s State) owes(source Source, v history.Version) (owes, ends bool) {
+// findOwed reports whether a source owes a version, and whether its retirement ends anything.
+func (s State) findOwed(source Source, v history.Version) (owes, ends bool) {
 	for _, d := range s.debts {
 		if d.source.Name == source.Name && d.version.ID == v.ID {
 			return true, !d.isEmpty() || isClaimed(v)

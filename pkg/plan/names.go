@@ -100,11 +100,11 @@ func (b Bucket) waitForRemovals(s State, lost []string) Wait {
 	}
 	return Wait{Subject: b.Want.Name, Reason: Brake, Names: shown, Detail: fmt.Sprintf(
 		"it would lose %s %s; if that is meant: rotary apply %s --accept-removals %s",
-		words, b.whyGuarded(s, lost), s.Environment, accept)}
+		words, b.whyGuarded(lost), s.Environment, accept)}
 }
 
 // whyGuarded returns why these names are not taken away without a person's word.
-func (b Bucket) whyGuarded(s State, lost []string) string {
+func (b Bucket) whyGuarded(lost []string) string {
 	mapped := !slices.ContainsFunc(lost, func(name string) bool { return !b.hasEntry(name) })
 	switch {
 	case mapped:

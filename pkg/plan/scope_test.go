@@ -10,8 +10,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// nineMinutes is longer than LateWrite, and shorter than Deregistered.
-const nineMinutes = 9 * time.Minute
+// betweenTheWaits is longer than LateWrite, and shorter than Deregistered.
+const betweenTheWaits = 9 * time.Minute
 
 // withdrawn is the label of bucket version 1, withdrawn at a time, and past for an hour.
 func (s State) withdrawn(at time.Time) string {
@@ -46,10 +46,10 @@ func TestTheScopeOfAGate(t *testing.T) {
 			s.web().Moves = []Move{{bid(present, 1), noon.Add(-time.Hour)}}
 		}, []Reason{Settling}},
 		{"withdrawn a while ago, and no tasks run", func(s *State) {
-			s.api().Versions[0].Labels = []string{s.withdrawn(noon.Add(-nineMinutes))}
+			s.api().Versions[0].Labels = []string{s.withdrawn(noon.Add(-betweenTheWaits))}
 		}, nil},
 		{"withdrawn a while ago, and tasks run on another bucket", func(s *State) {
-			s.api().Versions[0].Labels = []string{s.withdrawn(noon.Add(-nineMinutes))}
+			s.api().Versions[0].Labels = []string{s.withdrawn(noon.Add(-betweenTheWaits))}
 			s.addTasks()
 		}, []Reason{Settling}},
 		{"a remembered reader that does not answer", func(s *State) {
@@ -106,7 +106,7 @@ func TestTheScopeOfAGate(t *testing.T) {
 // Whoever runs tasks could start a version that was withdrawn from another bucket.
 func TestAWithdrawnVersionKeepsItsLabelWhereverTasksRun(t *testing.T) {
 	s := converged()
-	s.api().Versions[0].Labels = []string{s.withdrawn(noon.Add(-nineMinutes))}
+	s.api().Versions[0].Labels = []string{s.withdrawn(noon.Add(-betweenTheWaits))}
 	plans(t, s, "drop api-dev 00000001 "+s.api().Versions[0].Labels[0])
 	s.addTasks()
 	plans(t, s, "wait api settling")

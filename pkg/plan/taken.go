@@ -217,11 +217,11 @@ func (s Source) marksToTake(now time.Time) []Mark {
 	_, marked := s.Taken()
 	outcome := s.Outcomes[current.ID]
 	var marks []Mark
-	label, has := current.Label(history.Taken)
+	_, has := current.Label(history.Taken)
 	known := outcome.Answer != "" || !marked && s.Carried
 	if s.takesCurrent() && !has && known {
-		label, has = s.LabelFor(history.Taken, current.ID), true
-		marks = append(marks, Mark{Secret: s.Secret, Label: label, To: current.ID})
+		has = true
+		marks = append(marks, Mark{Secret: s.Secret, Label: s.LabelFor(history.Taken, current.ID), To: current.ID})
 	}
 	marks = append(marks, s.marksToClear(s.takesCurrent() && has)...)
 	return append(marks, s.marksToAsk(now)...)

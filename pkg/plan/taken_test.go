@@ -187,7 +187,7 @@ func TestTakingFindsNoRoom(t *testing.T) {
 
 func TestWhetherBucketsCarryASource(t *testing.T) {
 	entries := manifest.Entries{{Name: "A", Source: "db", Key: "URL"}, {Name: "B", Source: "db", Key: "MORE"}, {Name: "C", Source: "other", Key: "URL"}}
-	held := func(pairs ...string) map[string]secret.Value { return values(pairs...) }
+	held := values
 	for _, tt := range []struct {
 		name          string
 		held          map[string]secret.Value

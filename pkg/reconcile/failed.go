@@ -13,8 +13,8 @@ import (
 // in short, in one label that takes the place of the one before. Where the secret has no room for it, nothing is
 // remembered. Repeatable: what is not owed any more gets no label.
 func (p Pass) noteFailure(ctx context.Context, a plan.Advance, why error) error {
-	if ctx.Err() != nil {
-		return nil // the pass was cut off: nobody knows what became of it
+	if wasCutOff := ctx.Err() != nil; wasCutOff {
+		return nil // nobody knows what became of it
 	}
 	source, _ := p.Environment.Source(a.Source)
 	h, err := p.Store.Look(ctx, source.Secret)

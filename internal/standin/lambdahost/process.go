@@ -38,7 +38,7 @@ func startProcess(path string, env []string, out *os.File) (*process, error) {
 	}
 	api := newRuntimeAPI()
 	p := &process{runtime: api, server: &http.Server{Handler: api.registerRoutes(), ReadHeaderTimeout: time.Minute}, exited: make(chan struct{})}
-	p.cmd = exec.Command(path) //nolint:gosec,noctx // the registered bootstrap; its end is kill's business
+	p.cmd = exec.Command(path) //nolint:noctx // the registered bootstrap; its end is kill's business
 	p.cmd.Dir = filepath.Dir(path)
 	p.cmd.Env = append(slices.Clone(env), "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())
 	p.cmd.Stdout, p.cmd.Stderr = out, out

@@ -65,10 +65,9 @@ func NewCache() *Cache {
 }
 
 // keepOutline keeps the outline of a revision under the ARN that ECS answered.
-func (c *Cache) keepOutline(r revision) outline {
+func (c *Cache) keepOutline(r revision) {
 	o := newOutline(r)
 	c.outlines.Add(o.arn, o)
-	return o
 }
 
 // findOutline returns the outline of the revision with this ARN, if it is kept.

@@ -60,7 +60,8 @@ func (s *Service) snapshotService(ctx context.Context) (serviceSnapshot, error) 
 	if err := s.readDefinitions(ctx, &l); err != nil {
 		return l, err
 	}
-	return l, s.recheckSettled(ctx, &l)
+	err = s.recheckSettled(ctx, &l)
+	return l, err
 }
 
 // readDefinitions fills in revisions.

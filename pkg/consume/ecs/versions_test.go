@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -162,7 +163,7 @@ func TestRecentDeployments(t *testing.T) {
 	if got := selectRecent(briefs, d.recentSince()); !slices.Equal(got, []string{"now", "ended"}) {
 		t.Errorf("recent are %v", got)
 	}
-	d.task.DeploysTake.UnmarshalText([]byte("30m"))
+	d.task.DeploysTake = manifest.Duration(30 * time.Minute)
 	if got := selectRecent(briefs, d.recentSince()); !slices.Equal(got, []string{"now", "ended", "long ago"}) {
 		t.Errorf("of a pipeline that takes half an hour, recent are %v", got)
 	}
