@@ -13,7 +13,7 @@ import (
 // in short, in one label that takes the place of the one before. Where the secret has no room for it, nothing is
 // remembered. Repeatable: what is not owed any more gets no label.
 func (p Pass) noteFailure(ctx context.Context, a plan.Advance, why error) error {
-	if wasCutOff := ctx.Err() != nil; wasCutOff {
+	if isCutOff(ctx) {
 		return nil // nobody knows what became of it
 	}
 	source, _ := p.Environment.Source(a.Source)
@@ -38,3 +38,6 @@ func (p Pass) noteFailure(ctx context.Context, a plan.Advance, why error) error 
 	}
 	return nil
 }
+
+// isCutOff reports whether the time of ctx is over.
+func isCutOff(ctx context.Context) bool { return ctx.Err() != nil }
