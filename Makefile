@@ -31,9 +31,11 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 
 # What the race detector looks at: packages that start a goroutine, share something between goroutines, or run tests side by
 # side. It leaves out what waits for the servers of databases, and what it would slow down without seeing more. Of the
-# simulation it looks at a sample: worlds share nothing but what they are made of.
+# simulation it looks at a sample: worlds share nothing but what they are made of. Of ECS's driver and the command line it
+# looks at the tests in which something is shared.
 concurrent := \bgo func|\.Go\(|\bsync\.|\batomic\.|\bt\.Parallel\(
-alone      := internal/(arch|contract/.*|moto|mutants|rehearsal|simulation.*)|pkg/(manifest|credential)|pkg/rotate/(mysql|postgres|random|sqluser)
+alone      := cmd/rotary|internal/(arch|contract/.*|moto|mutants|rehearsal|simulation.*)|pkg/(manifest|credential|consume/ecs)|pkg/rotate/(httpapi|mysql|postgres|random|sqluser)
+sampled    := TestOneFault|TestDriversOfOneProcess|TestTheStandin
 raced       = $$(grep -rlE '$(concurrent)' --include='*.go' cmd internal lambdas pkg | xargs -n1 dirname | sort -u | \
 	grep -vE '/testdata/|^($(alone))$$' | sed 's|^|./|')
 
@@ -139,7 +141,7 @@ race: ## the race detector on what is concurrent; needs a C compiler
 		echo "test     with the race detector"; \
 		export CGO_ENABLED=1; \
 		$(call gotestsum) -race -timeout 30m $(raced) && \
-		$(call gotestsum) -race -timeout 30m -run TestOneFault ./internal/simulation; \
+		$(call gotestsum) -race -timeout 30m -run '$(sampled)' ./internal/simulation ./pkg/consume/ecs ./cmd/rotary; \
 	elif [ "$(REQUIRE_ALL)" = 1 ]; then \
 		echo "race: no C compiler"; exit 1; \
 	else \
