@@ -103,7 +103,7 @@ func concurrentFaults() []line {
 			{play: "rotate db; pass; wait 20s; release api; pass", now: func(p played) { p.waits("api", plan.Foreign); p.want("rollouts", p.count(update), 1) }, end: released},
 		}},
 		{name: "F27 a deploy pipeline pins the old version again", play: []tale{{
-			play: "rotate db; pass; wait 5m; pass; redeploy api; wait 1m; pass",
+			play: "rotate db; pass; wait 1m; redeploy api; wait 1m; pass",
 			now: func(p played) {
 				p.kept()
 				p.current("ci", "dashboard")

@@ -31,7 +31,7 @@ func TestTheCatalogueOfFaultsIsWhole(t *testing.T) {
 // The calls that the catalogue speaks of.
 var (
 	putSource   = call{service: "secretsmanager", operation: "PutSecretValue", resource: "source/production/db"}
-	swapSource  = call{service: "secretsmanager", operation: "UpdateSecretVersionStage", resource: "source/production/db", in: 1}
+	swapSource  = call{service: "secretsmanager", operation: "UpdateSecretVersionStage", resource: "source/production/db", in: 1, after: 1} // after TAKEN
 	putBucket   = call{service: "secretsmanager", operation: "PutSecretValue", resource: "api-secrets"}
 	swapBucket  = call{service: "secretsmanager", operation: "UpdateSecretVersionStage", resource: "api-secrets"}
 	install     = call{service: "database", operation: "ALTER ROLE", resource: "_2"}

@@ -32,6 +32,7 @@ type call struct {
 	service, operation, resource string // what the operation starts with, and the resource contains
 	in                           int    // the step of the schedule, from 1; 0 is any
 	last                         bool   // of those that are alike in a step, in place of the first
+	after                        int    // as many that are alike come before it
 }
 
 func (c call) is(other sim.Call) bool {
@@ -83,10 +84,14 @@ func (one tale) schedule(t *testing.T) Schedule {
 // find plays the tale without anything in between, and returns the step and the number of its call.
 func (one tale) find(t *testing.T) (step, at int) {
 	t.Helper()
-	p := one.open(t)
+	p, before := one.open(t), 0
 	for i, s := range one.schedule(t) {
 		for n, c := range p.Step(s) {
 			here := one.at.is(c) && (one.at.in == 0 || one.at.in == i+1)
+			if here && before < one.at.after {
+				before++
+				continue
+			}
 			if here && (at == 0 || one.at.last && step == i) {
 				step, at = i, n+1
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -66,12 +67,13 @@ func (s *Service) snapshotService(ctx context.Context) (serviceSnapshot, error) 
 
 // readDefinitions fills in revisions.
 func (s *Service) readDefinitions(ctx context.Context, l *serviceSnapshot) error {
-	for arn, began := range l.definitionsInPlay() {
+	inPlay := l.definitionsInPlay()
+	for _, arn := range slices.Sorted(maps.Keys(inPlay)) {
 		r, err := s.describeRevision(ctx, arn)
 		if err != nil {
 			return err
 		}
-		r.began = began
+		r.began = inPlay[arn]
 		l.revisions[arn] = r
 	}
 	return nil
