@@ -39,12 +39,12 @@ func FindObstacles(environment string, source manifest.Source, values map[string
 	if keys := FindUnmoved(source, values); len(keys) > 0 {
 		all = append(all, Obstacle{Unmoved, fmt.Sprintf("its rotator writes %s, and the same credential stands under %s, "+
 			"which would go on with the old one: let the rotator write that too (url takes several keys, fields stands "+
-			"beside it), or put another value there", strings.Join(source.Writes(), ", "), listKeys(source, keys))})
+			"beside it), or put another value there", strings.Join(source.Writes(), ", "), source.DescribeKeys(keys))})
 	}
 	if keys := FindWeak(source, values); len(keys) > 0 {
 		all = append(all, Obstacle{Weak, fmt.Sprintf("what stands under %s is too short or too common to be looked for: "+
 			"nobody can tell who else holds it; if nothing but the rotator's own keys does: rotary rotate %s %s "+
-			"--only-declared-keys", listKeys(source, keys), environment, source.Name)})
+			"--only-declared-keys", source.DescribeKeys(keys), environment, source.Name)})
 	}
 	return all
 }
@@ -99,14 +99,4 @@ func FindPasswords(source manifest.Source, values map[string]secret.Value, user 
 		}
 	}
 	return passwords
-}
-
-// listKeys lists keys for people. One that the source does not declare is only counted: it may be a value in the wrong
-// place.
-func listKeys(source manifest.Source, keys []string) string {
-	declared := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !source.Declares(key) })
-	if n := len(keys) - len(declared); n > 0 {
-		declared = append(declared, fmt.Sprintf("%d that it does not declare", n))
-	}
-	return strings.Join(declared, ", ")
 }

@@ -131,6 +131,18 @@ func (h History) LabelFor(kind, id string) string {
 	return kind + id[:n]
 }
 
+// OwedLabels returns the labels by which v is owed, in the order in which they come off once its credential is dead: LIVE,
+// then PAST.
+func (v Version) OwedLabels() []string {
+	var labels []string
+	for _, kind := range []string{Live, Past} {
+		if label, has := v.Label(kind); has {
+			labels = append(labels, label)
+		}
+	}
+	return labels
+}
+
 // TimedLabel names the label of a kind with a time (Past, Gone, Ask) that version id gets at this time, to the second.
 func (h History) TimedLabel(kind string, at time.Time, id string) string {
 	return kind + strconv.FormatInt(at.Unix(), 10) + "-" + strings.TrimPrefix(h.LabelFor(Held, id), Held)

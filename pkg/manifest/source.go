@@ -3,7 +3,9 @@ package manifest
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -77,6 +79,16 @@ func (s Source) KeyNames() []string {
 
 // Declares reports whether s holds a canonical name.
 func (s Source) Declares(key string) bool { return slices.Contains(s.KeyNames(), key) }
+
+// DescribeKeys lists keys of the secret of s for people. One that s does not declare is only counted: it may be a value in
+// the wrong place.
+func (s Source) DescribeKeys(keys []string) string {
+	declared := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !s.Declares(key) })
+	if n := len(keys) - len(declared); n > 0 {
+		declared = append(declared, fmt.Sprintf("%d that it does not declare", n))
+	}
+	return strings.Join(declared, ", ")
+}
 
 // StoredName returns the name under which the secret of s holds a canonical name: a key of its object, or a JSON
 // pointer where it begins with /. A source with Text holds no object.

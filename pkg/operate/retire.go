@@ -78,11 +78,7 @@ func (o Operator) Retire(ctx context.Context, source manifest.Source, version st
 	if !known || !slices.Contains(listIDs(h.Owed()), version) {
 		return nil
 	}
-	for _, kind := range []string{history.Live, history.Past} {
-		label, has := owed.Label(kind)
-		if !has {
-			continue
-		}
+	for _, label := range owed.OwedLabels() {
 		if err := o.Secrets.Move(ctx, source.Secret, label, "", version); err != nil {
 			return err
 		}

@@ -38,13 +38,18 @@ func stageOf(v history.Version) stage {
 	return isFree
 }
 
+// labelKind returns the kind of the labels that carry the stage and a time; false where it has none.
+func (s stage) labelKind() (kind string, timed bool) {
+	kind, timed = map[stage]string{isPast: history.Past, isGone: history.Gone}[s]
+	return kind, timed
+}
+
 // agedAt returns the time in the label of a version that is PAST or GONE.
 func agedAt(v history.Version) (at time.Time, aged bool) {
-	kind, aged := map[stage]string{isPast: history.Past, isGone: history.Gone}[stageOf(v)]
-	if !aged {
-		return time.Time{}, false
+	if kind, aged := stageOf(v).labelKind(); aged {
+		return v.TimeOf(kind)
 	}
-	return v.TimeOf(kind)
+	return time.Time{}, false
 }
 
 // listStageLabels returns the labels of a bucket version that carry its stage.
@@ -58,7 +63,7 @@ func listStageLabels(v history.Version) []string {
 
 // findStageLabel returns the label that counts of a version that is PAST or GONE: the one with the latest time.
 func findStageLabel(v history.Version) string {
-	kind := map[stage]string{isPast: history.Past, isGone: history.Gone}[stageOf(v)]
+	kind, _ := stageOf(v).labelKind()
 	return latestLabel(v, kind)
 }
 
@@ -218,11 +223,19 @@ func (s State) IsAgeing(b Bucket) bool {
 
 // HasUnknown reports whether somebody runs, or could deploy, a version that is known of no bucket.
 func (s State) HasUnknown() bool {
-	return slices.ContainsFunc(s.allConsumers(), func(c Consumer) bool {
-		return slices.ContainsFunc(slices.Concat(c.InPlay, c.Deployable), func(id string) bool {
-			return !slices.ContainsFunc(s.Buckets, func(b Bucket) bool { _, known := b.findVersion(id); return known })
-		})
-	})
+	isKnown := func(id string) bool {
+		return slices.ContainsFunc(s.Buckets, func(b Bucket) bool { _, known := b.findVersion(id); return known })
+	}
+	for _, b := range s.Buckets { // what reads a source itself has versions of that, which no bucket knows
+		for _, c := range b.Consumers {
+			for _, id := range slices.Concat(c.InPlay, c.Deployable) {
+				if !isKnown(id) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // ListInPlay returns the versions of a bucket that carry a label, and those that somebody runs or could deploy.

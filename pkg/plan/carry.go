@@ -1,10 +1,7 @@
 package plan
 
 import (
-	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/credential"
@@ -109,19 +106,13 @@ func (d debt) judgeVersion(b Bucket, bv history.Version) bool {
 // replacedKeys returns the keys of v whose values the version in use does not have any more, sorted.
 func (s Source) replacedKeys(v history.Version) []string {
 	used, _ := s.inUse()
-	values := s.Contents[v.ID].Values
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(key string) bool {
-		now, kept := s.Contents[used.ID].Values[key]
-		return kept && now.Equal(values[key])
-	})
+	return credential.FindReplacedKeys(s.Contents[v.ID].Values, s.Contents[used.ID].Values)
 }
 
-// replacedCredentials returns the credentials of v of which a key has another value in the current version.
+// replacedCredentials returns the credentials of v of which a key has another value in the version in use.
 func (s Source) replacedCredentials(v history.Version) []credential.Credential {
-	replaced := s.replacedKeys(v)
-	return slices.DeleteFunc(credential.Of(s.Manifest, s.Contents[v.ID].Values), func(c credential.Credential) bool {
-		return !slices.ContainsFunc(c.Keys, func(key string) bool { return slices.Contains(replaced, key) })
-	})
+	used, _ := s.inUse()
+	return credential.FindReplaced(s.Manifest, s.Contents[v.ID].Values, s.Contents[used.ID].Values)
 }
 
 // holdsValue reports whether made holds v's value of key: under the names that the present rules give the key, or,
@@ -185,17 +176,4 @@ func (s State) owesIn(source Source, b Bucket) bool {
 		return d.source.Name == source.Name &&
 			slices.ContainsFunc(b.Versions, func(bv history.Version) bool { return d.isCarried(b, bv) })
 	})
-}
-
-// describeKeys describes the keys of the debt for people.
-func (d debt) describeKeys() string { return d.source.listKeys(d.keys) }
-
-// listKeys lists keys for people. One that the source does not declare is only counted: it may be a value in the wrong
-// place.
-func (s Source) listKeys(keys []string) string {
-	declared := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !s.Manifest.Declares(key) })
-	if n := len(keys) - len(declared); n > 0 {
-		declared = append(declared, fmt.Sprintf("%d that it does not declare", n))
-	}
-	return strings.Join(declared, ", ")
 }

@@ -274,7 +274,7 @@ func checkByHand(s State, _ Plan, d debt) (Wait, bool) {
 	manual := !d.source.Manifest.Rotate.IsScheduled()
 	malformed := d.source.Contents[d.version.ID].Malformed
 	wrongKind := d.checkKind()
-	what := "safe to revoke at the vendor now: the old " + d.describeKeys()
+	what := "safe to revoke at the vendor now: the old " + d.source.Manifest.DescribeKeys(d.keys)
 	switch {
 	case malformed:
 		what = "what it holds is not a JSON object of texts, and no bucket was made from it; see what it was"

@@ -184,9 +184,7 @@ func (p *Plan) markVersions(state State, s Source) {
 	p.Marks = append(p.Marks, s.carryEmergencies()...)
 	for i, m := range s.marksToMake() {
 		if m.From == "" && !s.HasRoom(i+1) {
-			p.Waits = append(p.Waits, Wait{Subject: s.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
-				"%s cannot be put: its secret carries %d labels at most; retire what is owed",
-				m.Label, history.MaxLabels)})
+			p.Waits = append(p.Waits, s.waitForLabels(m))
 			p.Marks = append(p.Marks, s.moveSeenBefore(m.To)...)
 			return
 		}
@@ -199,12 +197,7 @@ const roomToRotate = 4
 
 // markPast puts PAST on what is owed and does not carry it yet, and takes it off what is not owed any more.
 func (p *Plan) markPast(state State, s Source) {
-	more := roomToRotate
-	for _, m := range p.Marks {
-		if m.Secret == s.Secret && m.From == "" {
-			more++
-		}
-	}
+	more := roomToRotate + p.countNewLabels(s)
 	for _, v := range s.Versions {
 		owes, ends := state.findOwed(s, v)
 		past := pastLabel(v) != ""
@@ -370,10 +363,8 @@ func (p *Plan) retireOwed(s State, source Source) {
 // dropOwed takes the labels of an owed version off.
 func (s Source) dropOwed(v history.Version) []Mark {
 	var drops []Mark
-	for _, kind := range []string{history.Live, history.Past} {
-		if label, has := v.Label(kind); has {
-			drops = append(drops, Mark{Secret: s.Secret, Label: label, From: v.ID})
-		}
+	for _, label := range v.OwedLabels() {
+		drops = append(drops, Mark{Secret: s.Secret, Label: label, From: v.ID})
 	}
 	return drops
 }

@@ -144,7 +144,7 @@ func (p *Plan) awaitDropped(s State) {
 				"source %s left the manifest, and owes nothing: its tag comes off last", d.Name)})
 		}
 		for _, v := range d.Owed() {
-			p.Waits = append(p.Waits, Wait{Subject: d.Name, Version: v.ID, Reason: LeftManifest, Detail: d.describe(forget)})
+			p.Waits = append(p.Waits, Wait{Subject: d.Name, Version: v.ID, Reason: LeftManifest, Detail: d.describeDebt(forget)})
 		}
 	}
 }
@@ -155,14 +155,14 @@ func (s State) alarmsOfDropped() []Alarm {
 	for _, d := range s.Dropped {
 		for _, v := range d.Owed() {
 			all = append(all, Alarm{RetirementOwed, d.Name, fmt.Sprintf("version %s: %s", history.Short(v.ID),
-				d.describe(fmt.Sprintf("rotary forget %s --source %s", s.Environment, d.Name)))})
+				d.describeDebt(fmt.Sprintf("rotary forget %s --source %s", s.Environment, d.Name)))})
 		}
 	}
 	return all
 }
 
-// describe returns what is to be done about what a dropped source owes.
-func (d DroppedSource) describe(forget string) string {
+// describeDebt returns what is to be done about what a dropped source owes.
+func (d DroppedSource) describeDebt(forget string) string {
 	return fmt.Sprintf("source %s, whose secret is %s, left the manifest and owes this version: put it back until that is "+
 		"retired, or revoke the credential and %s", d.Name, d.Relation.Secret(), forget)
 }

@@ -245,7 +245,7 @@ func describeDetail(c Consumer) string {
 func (p Plan) listSteps() []Step {
 	var steps []Step
 	for _, t := range p.Tests {
-		steps = append(steps, Step{Do: "test", Subject: t.Source, Version: t.Version, Detail: t.describe()})
+		steps = append(steps, Step{Do: "test", Subject: t.Source, Version: t.Version, Detail: t.describeOutcome()})
 	}
 	for _, t := range p.Tags {
 		steps = append(steps, Step{Do: "tag", Subject: t.Secret, Detail: strings.Join(t.listKeys(), ", ")})

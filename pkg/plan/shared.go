@@ -24,7 +24,7 @@ func checkShared(s State, _ Plan, d debt) (Wait, bool) {
 	used, _ := d.source.inUse()
 	if key, held := d.source.findHolder(d.wanted, used); held {
 		return Wait{Reason: Shared, Detail: fmt.Sprintf("its current version still holds it, under %s: "+
-			"move that key too (url: takes several), or put another value there", d.source.listKeys([]string{key}))}, true
+			"move that key too (url: takes several), or put another value there", d.source.Manifest.DescribeKeys([]string{key}))}, true
 	}
 	for _, other := range s.Sources {
 		if other.Name == d.source.Name {
@@ -37,7 +37,7 @@ func checkShared(s State, _ Plan, d debt) (Wait, bool) {
 			}
 			if key, held := other.findHolder(d.wanted, v); held {
 				return Wait{Reason: Shared, Detail: fmt.Sprintf("source %s holds it now, under %s: "+
-					"make them one source, or give each a credential of its own", other.Name, other.listKeys([]string{key}))}, true
+					"make them one source, or give each a credential of its own", other.Name, other.Manifest.DescribeKeys([]string{key}))}, true
 			}
 		}
 	}

@@ -159,9 +159,8 @@ func (p *Plan) takeVersion(s State, source Source) {
 	}
 	p.listTests(s, source)
 	for _, m := range source.marksToTake(s.Now) {
-		if m.To != "" && !source.HasRoom(p.countNew(source)+1) {
-			p.Waits = append(p.Waits, Wait{Subject: source.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
-				"%s cannot be put: its secret carries %d labels at most; retire what is owed", m.Label, history.MaxLabels)})
+		if m.To != "" && !source.HasRoom(p.countNewLabels(source)+1) {
+			p.Waits = append(p.Waits, source.waitForLabels(m))
 			return
 		}
 		p.Marks = append(p.Marks, m)
@@ -191,8 +190,8 @@ type Asked struct {
 	Outcome
 }
 
-// describe returns what was answered, or that the test is due.
-func (a Asked) describe() string {
+// describeOutcome returns what was answered, or that the test is due.
+func (a Asked) describeOutcome() string {
 	switch {
 	case a.Answer == "":
 		return "its target is asked whether it accepts it"
@@ -202,8 +201,14 @@ func (a Asked) describe() string {
 	return string(a.Answer)
 }
 
-// countNew counts the labels that the plan puts on versions of a source where they were nowhere.
-func (p *Plan) countNew(source Source) (n int) {
+// waitForLabels is the Wait of a source whose secret has no room for a label that was to be put.
+func (s Source) waitForLabels(m Mark) Wait {
+	return Wait{Subject: s.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
+		"%s cannot be put: its secret carries %d labels at most; retire what is owed", m.Label, history.MaxLabels)}
+}
+
+// countNewLabels counts the labels that the plan puts on versions of a source where they were nowhere.
+func (p *Plan) countNewLabels(source Source) (n int) {
 	for _, m := range p.Marks {
 		if m.Secret == source.Secret && m.To != "" && m.From == "" {
 			n++

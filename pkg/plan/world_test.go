@@ -46,10 +46,8 @@ func (w *world) carryOut(t *rapid.T, p Plan) {
 		i := slices.IndexFunc(w.Sources, func(s Source) bool { return s.Name == a.Source })
 		h := w.Sources[i].History
 		owed, _ := h.Version(a.Version)
-		for _, kind := range []string{history.Live, history.Past} {
-			if label, has := owed.Label(kind); has {
-				w.move(t, h.Secret, label, "", a.Version)
-			}
+		for _, label := range owed.OwedLabels() {
+			w.move(t, h.Secret, label, "", a.Version)
 		}
 	}
 	w.settle(p)

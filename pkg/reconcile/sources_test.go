@@ -64,3 +64,14 @@ func TestWhatAReaderOfASourceMayHoldIsRetiredWhenItsTimeIsOver(t *testing.T) {
 		t.Errorf("%d writes when it was over", n)
 	}
 }
+
+// What such a reader has is a version of its source, which no bucket knows: that is no reason to list the versions of
+// every bucket in each pass.
+func TestAReaderOfASourceCostsNoCalls(t *testing.T) {
+	b := startWithReader(t)
+	b.runPasses(3)
+	calls := b.asked(func() { b.mustRun() })
+	if got, want := calls["ListSecretVersionIds"], len(b.env.Sources); got != want {
+		t.Errorf("versions are listed %d times, want once a source, %d times", got, want)
+	}
+}

@@ -48,14 +48,12 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 
 // dropOwed takes LIVE off an owed version, and then PAST.
 func (j Job) dropOwed(ctx context.Context, h history.History, owed history.Version) error {
-	if err := j.Store.Move(ctx, h.Secret, h.LabelFor(history.Live, owed.ID), "", owed.ID); err != nil {
-		return err
+	for _, label := range owed.OwedLabels() {
+		if err := j.Store.Move(ctx, h.Secret, label, "", owed.ID); err != nil {
+			return err
+		}
 	}
-	past, has := owed.Label(history.Past)
-	if !has {
-		return nil
-	}
-	return j.Store.Move(ctx, h.Secret, past, "", owed.ID)
+	return nil
 }
 
 // lookAtOwed reads the labels, and checks that they allow what is asked. still is false where the version is not owed

@@ -120,9 +120,7 @@ func (j Job) checkRetirable(ctx context.Context, dying, current Values) error {
 // checkNotElsewhere fails where the current version of another source holds one of the credentials of a version that is
 // to be retired, and that the source itself has replaced.
 func (j Job) checkNotElsewhere(ctx context.Context, dying, current Values) error {
-	replaced := slices.DeleteFunc(credential.Of(j.Source, dying), func(c credential.Credential) bool {
-		return !slices.ContainsFunc(c.Keys, func(key string) bool { return !dying[key].Equal(current[key]) })
-	})
+	replaced := credential.FindReplaced(j.Source, dying, current)
 	all, err := j.readElsewhere(ctx)
 	if err != nil {
 		return err
