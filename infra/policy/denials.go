@@ -52,7 +52,7 @@ func (n names) denyProtected(closed, byName []string, here protectedHere) []Stat
 				Action:   []string{"ecs:*"},
 				Resource: resourceIfAny("*", append(slices.Clone(byName), here.clusters...)),
 				Condition: Condition{
-					"StringLike": {"ecs:cluster": slices.Concat(surround(byName, "*-", ""), surround(here.clusters, "*/", ""))},
+					"StringLike": {"ecs:cluster": slices.Concat(wrapTexts(byName, "*-", ""), wrapTexts(here.clusters, "*/", ""))},
 				},
 			},
 		),
@@ -262,11 +262,11 @@ func (n names) protectedResources(closed []string) []string {
 }
 
 func (n names) resourcePatterns(environments []string, service, before, after string) []string {
-	return surround(environments, "arn:"+n.Partition()+":"+service+":*:*:"+before, after)
+	return wrapTexts(environments, "arn:"+n.Partition()+":"+service+":*:*:"+before, after)
 }
 
-// surround returns each text between two others.
-func surround(all []string, before, after string) []string {
+// wrapTexts returns each text between two others.
+func wrapTexts(all []string, before, after string) []string {
 	var out []string
 	for _, text := range all {
 		out = append(out, before+text+after)
@@ -274,7 +274,7 @@ func surround(all []string, before, after string) []string {
 	return out
 }
 
-// protectedHere is what the protected environments of an account run on ECS.
+// protectedHere holds the clusters and resources on ECS of the protected environments of an account.
 type protectedHere struct {
 	environments []*manifest.Environment
 	clusters     []string // by name, that no pattern of a name matches and that no open environment uses

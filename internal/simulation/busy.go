@@ -98,7 +98,7 @@ func awaitRetirement(w *World, args []string) error {
 		return err
 	}
 	for end := w.Clock.Now().Add(limit); ; w.Advance(time.Minute) {
-		if err := w.runPass(w.ctx); err == nil && !w.owes(s) {
+		if err := w.runPass(w.ctx); err == nil && !w.isOwing(s) {
 			return nil
 		}
 		if w.checkAll(); !w.Clock.Now().Before(end) {
@@ -108,8 +108,8 @@ func awaitRetirement(w *World, args []string) error {
 	}
 }
 
-// owes reports whether a version of a source is owed.
-func (w *World) owes(s manifest.Source) bool {
+// isOwing reports whether a version of a source is owed.
+func (w *World) isOwing(s manifest.Source) bool {
 	for _, v := range w.peekAt(s.Secret) {
 		if w.isOwed(v) {
 			return true

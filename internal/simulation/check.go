@@ -67,7 +67,7 @@ func (w *World) checkForeign(c sim.Call) {
 // the credential's value, nobody may be started on it, and nothing that was given up may still bring it. What else goes on
 // in the environment does not matter.
 func (w *World) checkRetiring(key, login string) {
-	for _, who := range w.listHolders(holding(login)) {
+	for _, who := range w.listHolders(matchCredential(login)) {
 		w.noteViolation("S4 %s is retired, and %s has it", key, who)
 	}
 }

@@ -90,8 +90,8 @@ func (d *database) textOf(user, password string) string {
 	return user + ":" + password
 }
 
-// elsewhere returns the connection URL of a login for another way to the same database, as a pooler's is.
-func (d *database) elsewhere(login string) string {
+// rewriteHost returns the connection URL of a login for another way to the same database, as a pooler's is.
+func (d *database) rewriteHost(login string) string {
 	return strings.Replace(login, "@"+d.source.Name+".", "@direct.", 1)
 }
 

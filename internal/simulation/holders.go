@@ -10,8 +10,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// holding returns a test of whether a text holds a credential: it equals it, or contains the password of its login.
-func holding(credential string) func(text string) bool {
+// matchCredential returns a test of whether a text holds a credential: it equals it, or contains the password of its login.
+func matchCredential(credential string) func(text string) bool {
 	password := ""
 	if u, err := url.Parse(credential); err == nil && u.User != nil {
 		password, _ = u.User.Password()

@@ -79,7 +79,7 @@ func (m *member) deployOld(nth int) error {
 	return nil
 }
 
-// copied is what a pipeline has taken from a service.
+// copied holds a task definition that a pipeline has taken from a service.
 type copied struct {
 	at         time.Time
 	definition *awsecs.RegisterTaskDefinitionInput
@@ -98,7 +98,7 @@ func copyDefinition(w *World, args []string) error {
 		return err
 	}
 	if m := w.fleet[c.Name]; m != nil {
-		if w.copies[c.Name] = (copied{at: w.Clock.Now(), version: m.target()}); m.target() == "" {
+		if w.copies[c.Name] = (copied{at: w.Clock.Now(), version: m.findTarget()}); m.findTarget() == "" {
 			return errNotNow
 		}
 		return nil
@@ -140,8 +140,8 @@ func (m *member) deployCopy(version string) {
 	m.startRollout(version)
 }
 
-// target returns the version that a member should run.
-func (m *member) target() string {
+// findTarget returns the version that a member should run.
+func (m *member) findTarget() string {
 	if m.rolling != "" {
 		return m.rolling
 	}

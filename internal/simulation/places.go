@@ -94,6 +94,6 @@ func (w *World) shareLogins(s manifest.Source, values map[string]secret.Value) {
 		if !own {
 			login = w.readSource(d.source)[d.key]
 		}
-		values[key] = secret.New(d.elsewhere(secret.Reveal(login)))
+		values[key] = secret.New(d.rewriteHost(secret.Reveal(login)))
 	}
 }

@@ -75,7 +75,7 @@ func measure(t *testing.T, name, source string, busy bool, phase int, goals map[
 }
 
 // isDead reports whether no version of the source but the current one carries LIVE.
-func (m *measurement) isDead() bool { return !m.owes(m.source) && len(m.last.Sources) > 0 }
+func (m *measurement) isDead() bool { return !m.isOwing(m.source) && len(m.last.Sources) > 0 }
 
 // isCurrentEverywhere reports whether no running task has a value in these keys but the newest one of the source.
 func (m *measurement) isCurrentEverywhere(keys ...string) bool {

@@ -67,7 +67,7 @@ type consumerKind interface {
 	// sinkLimit returns the rules of its sink.
 	sinkLimit() Limit
 	// location returns where it is: see Consumer.Location.
-	location(environment string) string
+	formatLocation(environment string) string
 }
 
 // ConsumerKinds returns the names of all kinds of consumers.

@@ -36,7 +36,7 @@ func (c Consumer) Location(environment string) string {
 	if kind == nil {
 		return ""
 	}
-	text := kind.location(environment)
+	text := kind.formatLocation(environment)
 	if len(text) <= maxLocation {
 		return text
 	}
@@ -96,7 +96,7 @@ func splitEscaped(text, separator string, n int) (words []string, ok bool) {
 	return words, n == 0 || len(words) == n
 }
 
-func (e *ECS) location(string) string {
+func (e *ECS) formatLocation(string) string {
 	return joinLocation(atECS, joinEscaped("/", e.Cluster, e.Service))
 }
 
@@ -105,7 +105,7 @@ func (e *ECS) location(string) string {
 func (e *ECS) movedTo(rest string) (*ECS, bool) {
 	moved := ECS{Idle: true}
 	if e != nil {
-		moved.Task = e.Task.elsewhere()
+		moved.Task = e.Task.withoutContainers()
 	}
 	words, ok := splitEscaped(rest, "/", 2)
 	if ok {
@@ -114,19 +114,19 @@ func (e *ECS) movedTo(rest string) (*ECS, bool) {
 	return &moved, ok
 }
 
-// elsewhere returns what holds for other task definitions too.
-func (t Task) elsewhere() Task {
+// withoutContainers returns what holds for other task definitions too.
+func (t Task) withoutContainers() Task {
 	return Task{Inject: t.Inject, Variable: t.Variable, Withdraw: t.Withdraw, DeploysTake: t.DeploysTake}
 }
 
-func (f *ECSFamily) location(string) string {
+func (f *ECSFamily) formatLocation(string) string {
 	return joinLocation(atECSFamily, joinEscaped("/", f.Cluster, f.Family))
 }
 
 func (f *ECSFamily) movedTo(rest string) (*ECSFamily, bool) {
 	var moved ECSFamily
 	if f != nil {
-		moved.Task = f.Task.elsewhere()
+		moved.Task = f.Task.withoutContainers()
 	}
 	words, ok := splitEscaped(rest, "/", 2)
 	if ok {
@@ -135,7 +135,7 @@ func (f *ECSFamily) movedTo(rest string) (*ECSFamily, bool) {
 	return &moved, ok
 }
 
-func (g *GitHub) location(string) string {
+func (g *GitHub) formatLocation(string) string {
 	if g.Organization != "" {
 		return joinLocation(atGitHubOrg, joinEscaped("/", g.Organization))
 	}
@@ -169,7 +169,7 @@ func (g *GitHub) movedTo(kind, rest string) (*GitHub, bool) {
 	return &moved, ok
 }
 
-func (v *Vercel) location(environment string) string {
+func (v *Vercel) formatLocation(environment string) string {
 	project := []string{v.Project}
 	if v.Team != "" {
 		project = []string{v.Team, v.Project}
@@ -197,7 +197,7 @@ func (v *Vercel) movedTo(rest, environment string) (*Vercel, bool) {
 	return &moved, ok
 }
 
-func (d *Reader) location(string) string {
+func (d *Reader) formatLocation(string) string {
 	return joinLocation(atReader, d.Drain.String(), joinEscaped("+", sortedCopy(d.Roles)...))
 }
 

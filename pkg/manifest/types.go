@@ -156,7 +156,7 @@ type Environment struct {
 	Region    string
 	Protected bool
 	Mode      Mode
-	// ReadersRule is what readers asks for: ReadersIgnore, ReadersReport or ReadersVeto.
+	// ReadersRule holds what readers asks for: ReadersIgnore, ReadersReport or ReadersVeto.
 	ReadersRule string
 	Vars        map[string]string
 	Infra       Infra

@@ -12,7 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// Forgetting is what the buckets of an environment are about to forget. It is of one kind: a consumer, a source, or
+// Forgetting lists what the buckets of an environment are about to forget. It is of one kind: a consumer, a source, or
 // whatever a bucket may have forgotten already.
 type Forgetting struct {
 	Kind    string // plan.Reads, plan.Feeds, or WholeMemory
@@ -23,7 +23,7 @@ type Forgetting struct {
 // WholeMemory is the kind of a Forgetting that takes the memory of a bucket for complete, as it is.
 const WholeMemory = "bucket"
 
-// BucketMemory is what one bucket forgets.
+// BucketMemory lists what one bucket forgets.
 type BucketMemory struct {
 	Bucket string
 	Secret string

@@ -14,10 +14,10 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// apply carries a plan out in its order. Tags, Marks and Writes stop at the first error. What follows is independent: each
+// applyPlan carries a plan out in its order. Tags, Marks and Writes stop at the first error. What follows is independent: each
 // Roll is of another consumer, and the plan drops no label and retires no credential that another step of the same
 // plan touches. So what fails there is gathered, and the rest goes on.
-func (p Pass) apply(ctx context.Context, d look, consumers map[string]openConsumer) error {
+func (p Pass) applyPlan(ctx context.Context, d look, consumers map[string]openConsumer) error {
 	for _, t := range d.Tags {
 		if err := p.changeTags(ctx, t); err != nil {
 			return err

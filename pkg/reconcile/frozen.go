@@ -30,8 +30,8 @@ func (f *frozenError) Error() string { return f.err.Error() }
 // Unwrap returns what is wrong.
 func (f *frozenError) Unwrap() error { return f.err }
 
-// freeze marks an error as one of a single source or bucket; nil stays nil.
-func freeze(err error) error {
+// markFrozen marks an error as one of a single source or bucket; nil stays nil.
+func markFrozen(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -136,7 +136,7 @@ func (o observer) readSourceValues(ctx context.Context, s *plan.Source) (bucket.
 		return nil, err
 	}
 	if err := o.unread[s.Secret]; err != nil {
-		return nil, freeze(err)
+		return nil, markFrozen(err)
 	}
 	if err := o.checkUnmoved(s.History); err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (o observer) readSourceValues(ctx context.Context, s *plan.Source) (bucket.
 	if err == nil {
 		err = bucket.CheckSource(o.Environment, s.Manifest, values)
 	}
-	return values, freeze(err)
+	return values, markFrozen(err)
 }
 
 // currentText returns what the batch has read of a secret. It fails with secret.ErrBinary.
@@ -207,19 +207,19 @@ func (o observer) readBucket(
 	}
 	b.Want.ARN, b.Want.Version = b.ARN, o.tokenOf(definition, taken, o.keepFrozen(*b))
 	if err := o.unread[definition.Secret]; err != nil {
-		return freeze(err)
+		return markFrozen(err)
 	}
 	if err := o.checkUnmoved(b.History); err != nil {
 		return err
 	}
 	if version := o.current[definition.Secret]; version != "" {
 		if b.Contents[version], err = o.readBucketContent(b.History); err != nil {
-			return freeze(err)
+			return markFrozen(err)
 		}
 	}
 	derived, err := bucket.ComputeOne(o.Environment, definition, o.sources, o.keepFrozen(*b))
 	if err != nil {
-		return freeze(err)
+		return markFrozen(err)
 	}
 	b.Want.Values, b.Want.Origin = derived.Values, derived.Origin
 	if b.Stale() {

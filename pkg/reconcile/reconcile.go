@@ -139,7 +139,7 @@ func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	if looksOnly {
 		return report, nil
 	}
-	if err := p.apply(ctx, decided, consumers); err != nil {
+	if err := p.applyPlan(ctx, decided, consumers); err != nil {
 		return report, fmt.Errorf("environment %s: %w", p.Environment.Name, err)
 	}
 	return report, nil

@@ -61,7 +61,7 @@ func (h *Host) serveInvoke(w http.ResponseWriter, r *http.Request, body []byte) 
 	if err != nil {
 		return err
 	}
-	name := qualify(f.arn, qualifier)
+	name := qualifyARN(f.arn, qualifier)
 	switch kind := r.Header.Get("X-Amz-Invocation-Type"); kind {
 	case "", "RequestResponse":
 		return h.serveSync(w, r, name, body)
@@ -133,7 +133,7 @@ func (h *Host) serveGetFunction(w http.ResponseWriter, r *http.Request, _ []byte
 	out := struct {
 		Configuration configuration
 		Concurrency   *concurrency `json:",omitempty"`
-	}{Configuration: configuration{FunctionName: f.Name, FunctionArn: qualify(f.arn, qualifier), Runtime: "provided.al2023", Handler: "bootstrap",
+	}{Configuration: configuration{FunctionName: f.Name, FunctionArn: qualifyARN(f.arn, qualifier), Runtime: "provided.al2023", Handler: "bootstrap",
 		Version: latest, PackageType: "Zip", State: "Active", LastUpdateStatus: "Successful", MemorySize: 128, Timeout: int(f.Timeout / time.Second)}}
 	if f.Concurrency > 0 {
 		out.Concurrency = &concurrency{f.Concurrency}
@@ -162,7 +162,7 @@ func (h *Host) InvokeAsync(nameOrARN string, payload []byte) error {
 	if len(payload) > maxAsyncPayload {
 		return sizeError(maxAsyncPayload)
 	}
-	h.runAttemptAfter(0, asyncEvent{arn: qualify(f.arn, qualifier), payload: payload, accepted: h.cfg.Clock.Now()})
+	h.runAttemptAfter(0, asyncEvent{arn: qualifyARN(f.arn, qualifier), payload: payload, accepted: h.cfg.Clock.Now()})
 	return nil
 }
 

@@ -156,14 +156,14 @@ func (h *Host) findFunction(nameOrARN, qualifier string) (f *function, through s
 	defer h.mu.Unlock()
 	f, found := h.functions[name]
 	if !found || isAlias(through) && !slices.Contains(f.Aliases, through) {
-		missing := qualify(h.ARN(name), through)
+		missing := qualifyARN(h.ARN(name), through)
 		return nil, "", &wire.Error{Code: "ResourceNotFoundException", Message: "Function not found: " + missing, Status: http.StatusNotFound}
 	}
 	return f, through, nil
 }
 
-// qualify returns an ARN with a qualifier, if there is one.
-func qualify(arn, qualifier string) string {
+// qualifyARN returns an ARN with a qualifier, if there is one.
+func qualifyARN(arn, qualifier string) string {
 	if qualifier == "" {
 		return arn
 	}

@@ -53,7 +53,7 @@ func (h *Host) Invoke(ctx context.Context, nameOrARN string, payload []byte) (Re
 		return Result{}, err
 	}
 	defer h.leaveInvocation(f)
-	in := invocation{id: id, arn: qualify(f.arn, qualifier), payload: payload}
+	in := invocation{id: id, arn: qualifyARN(f.arn, qualifier), payload: payload}
 	if f.Handler != nil {
 		return limitAnswer(h.callHandler(ctx, f, in)), nil
 	}

@@ -101,8 +101,8 @@ func (m moves) noteMove(at time.Time, versions []string) {
 	}
 }
 
-// list returns the moves by version.
-func (m moves) list() []plan.Move {
+// listMoves returns the moves by version.
+func (m moves) listMoves() []plan.Move {
 	var all []plan.Move
 	for _, v := range slices.Sorted(maps.Keys(m)) {
 		all = append(all, plan.Move{Version: v, At: m[v]})
@@ -121,7 +121,7 @@ func (l serviceSnapshot) recentMoves() []plan.Move {
 			}
 		}
 	}
-	return found.list()
+	return found.listMoves()
 }
 
 // recentMoves returns the moves of the targets that were pointed at another revision lately: onto the versions that they
@@ -139,7 +139,7 @@ func (l familySnapshot) recentMoves(at place, since time.Time) []plan.Move {
 			found.noteMove(changed, at.currentSince(time.Time{}))
 		}
 	}
-	return found.list()
+	return found.listMoves()
 }
 
 // unpinnedReason returns why the tasks of a revision have what is current when they start; "" where they do not.

@@ -135,7 +135,7 @@ func (at place) wouldWrite(name, key string) bool {
 // bucket.
 func isOfFormerBucket(version string) bool { return bucket.Rules(version) != "" }
 
-// reference is what a valueFrom names: a key of a version of a secret.
+// reference holds the parts of a valueFrom: the key, version and secret that it names.
 type reference struct {
 	key, label, version string
 	ours                bool // the secret is the bucket

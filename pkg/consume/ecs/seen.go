@@ -89,9 +89,9 @@ func (l serviceSnapshot) primaryRevision() revision {
 	return l.revisions[aws.ToString(l.primaryDeployment().TaskDefinition)]
 }
 
-// family returns the family of the task definition that the service has, or had when it was deleted; "" where ECS does
+// familyName returns the family of the task definition that the service has, or had when it was deleted; "" where ECS does
 // not describe it.
-func (l serviceSnapshot) family() string {
+func (l serviceSnapshot) familyName() string {
 	arn := aws.ToString(l.service.TaskDefinition)
 	if len(l.service.Deployments) > 0 {
 		arn = aws.ToString(l.primaryDeployment().TaskDefinition)

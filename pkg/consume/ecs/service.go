@@ -93,7 +93,7 @@ func (s *Service) readSeen(ctx context.Context) (plan.Seen, error) {
 	}
 	seen := l.toSeen(s.by.consumer)
 	seen.DeploysTake = s.task.DeploysTake.Std()
-	if family := l.family(); s.revisions && family != "" {
+	if family := l.familyName(); s.revisions && family != "" {
 		seen.Deployable, seen.Kept, err = s.findDeployable(ctx, family)
 	}
 	return seen, err

@@ -19,7 +19,7 @@ import (
 //	follows another label        | every labelled version
 func (at place) versionsOf(o outline, began time.Time) []string {
 	var ids []string
-	for _, from := range at.references(o) {
+	for _, from := range at.listReferences(o) {
 		switch {
 		case from.version != "":
 			ids = append(ids, from.version)
@@ -36,7 +36,7 @@ func (at place) versionsOf(o outline, began time.Time) []string {
 // pinnedBy returns the versions of the bucket, and of the buckets before it, that the revision pins, sorted.
 func (at place) pinnedBy(o outline) []string {
 	var ids []string
-	for _, from := range at.references(o) {
+	for _, from := range at.listReferences(o) {
 		if from.version != "" {
 			ids = append(ids, from.version)
 		}
@@ -47,12 +47,12 @@ func (at place) pinnedBy(o outline) []string {
 
 // pinsFormer reports whether the revision pins a version of a bucket before this one.
 func (at place) pinsFormer(o outline) bool {
-	return slices.ContainsFunc(at.references(o), func(r reference) bool { return !r.ours })
+	return slices.ContainsFunc(at.listReferences(o), func(r reference) bool { return !r.ours })
 }
 
-// references returns what refers to the bucket, or to the buckets before it, outside the containers that the manifest
+// listReferences returns what refers to the bucket, or to the buckets before it, outside the containers that the manifest
 // names for other consumers.
-func (at place) references(o outline) []reference {
+func (at place) listReferences(o outline) []reference {
 	var all []reference
 	for _, c := range o.containers {
 		if at.isOfOthers(c.name) {

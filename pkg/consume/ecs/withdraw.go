@@ -25,14 +25,14 @@ func (s *Service) withdrawVersions(ctx context.Context, versions []string) error
 	switch {
 	case err != nil:
 		return err
-	case l.gone && l.family() == "":
+	case l.gone && l.familyName() == "":
 		return nil
 	case l.gone:
-		return s.deregisterRevisions(ctx, l.family(), nil, versions)
+		return s.deregisterRevisions(ctx, l.familyName(), nil, versions)
 	case l.absent != "":
 		return errors.New(l.absent)
-	case l.family() == "":
+	case l.familyName() == "":
 		return errors.New("ECS does not tell its task definition")
 	}
-	return s.deregisterRevisions(ctx, l.family(), l.revisionsInPlay(), versions)
+	return s.deregisterRevisions(ctx, l.familyName(), l.revisionsInPlay(), versions)
 }
