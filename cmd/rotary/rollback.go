@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -77,15 +76,6 @@ func (c rollbackCmd) Run(a *app) error {
 		end: s.now().Add(c.Timeout), ahead: found.Now.Sub(s.now()),
 	}
 	return r.runSteps(c)
-}
-
-// Rollback takes the next step of going back from here.
-func (d direct) Rollback(ctx context.Context, b rotate.Back) (rotate.Progress, error) {
-	job, err := d.openJob(b.Source)
-	if err != nil {
-		return rotate.Progress{}, err
-	}
-	return job.Rollback(ctx, b)
 }
 
 // rollback is a way back while it goes on.

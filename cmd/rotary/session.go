@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -152,47 +151,8 @@ func (s *session) newTester() (operate.Tester, error) {
 	return t, nil
 }
 
-// direct advances from here, where no rotate Lambda is deployed.
-type direct struct {
-	env   *manifest.Environment
-	store *store.Store
-	cfg   aws.Config
-}
-
-func (s *session) newDirect(secrets *store.Store) direct { return direct{s.env, secrets, s.cfg} }
-
-// Advance takes the next step with an owed version from here.
-func (d direct) Advance(ctx context.Context, a plan.Advance) error {
-	job, err := d.openJob(a.Source)
-	if err != nil {
-		return err
-	}
-	return job.Advance(ctx, a)
-}
-
-// Confirm makes sure from here that the target of a source accepts the current version.
-func (d direct) Confirm(ctx context.Context, c plan.Confirm) error {
-	job, err := d.openJob(c.Source)
-	if err != nil {
-		return err
-	}
-	return job.Confirm(ctx, c)
-}
-
-// Test asks the target of a source from here whether it accepts a version.
-func (d direct) Test(ctx context.Context, t plan.Test) (plan.Outcome, error) {
-	job, err := d.openJob(t.Source)
-	if err != nil {
-		return plan.Outcome{}, err
-	}
-	return job.Test(ctx, t)
-}
-
-func (d direct) openJob(name string) (rotate.Job, error) {
-	source, known := d.env.Source(name)
-	if !known {
-		return rotate.Job{}, fmt.Errorf("source %s is none of environment %s", name, d.env.Name)
-	}
-	rotator, err := rotators.Opener(rotators.Reach{Environment: d.env, Store: d.store, AWS: d.cfg})(source)
-	return rotate.Job{Store: d.store, Source: source, Rotator: rotator, Environment: d.env}, err
+// newDirect does from here what the rotate function is asked for, where none is deployed.
+func (s *session) newDirect(secrets *store.Store) rotate.Direct {
+	open := rotators.Opener(rotators.Reach{Environment: s.env, Store: secrets, AWS: s.cfg})
+	return rotate.Direct{Environment: s.env, Store: secrets, Open: open}
 }

@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rotary-secrets/rotary/pkg/consume"
-	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -103,50 +101,15 @@ func runPass(t testing.TB, s *Stage) plan.Report {
 	secrets := store.New(secretsmanager.NewFromConfig(cfg))
 	report, err := reconcile.Pass{
 		Environment: s.Env, Store: secrets,
-		Advancer: rotateHere{s.Env, secrets, rotators.Opener(rotators.Reach{Environment: s.Env, Store: secrets, AWS: cfg})},
-		Open:     consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}),
+		Advancer: rotate.Direct{
+			Environment: s.Env, Store: secrets, Open: rotators.Opener(rotators.Reach{Environment: s.Env, Store: secrets, AWS: cfg}),
+		},
+		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}),
 	}.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return report
-}
-
-// rotateHere does what the rotate function is asked for, in this process.
-type rotateHere struct {
-	env   *manifest.Environment
-	store *store.Store
-	open  func(manifest.Source) (rotate.Rotator, error)
-}
-
-func (r rotateHere) openJob(name string) (rotate.Job, error) {
-	source, _ := r.env.Source(name)
-	rotator, err := r.open(source)
-	return rotate.Job{Store: r.store, Source: source, Rotator: rotator, Environment: r.env}, err
-}
-
-func (r rotateHere) Advance(ctx context.Context, a plan.Advance) error {
-	job, err := r.openJob(a.Source)
-	if err != nil {
-		return err
-	}
-	return job.Advance(ctx, a)
-}
-
-func (r rotateHere) Confirm(ctx context.Context, c plan.Confirm) error {
-	job, err := r.openJob(c.Source)
-	if err != nil {
-		return err
-	}
-	return job.Confirm(ctx, c)
-}
-
-func (r rotateHere) Test(ctx context.Context, t plan.Test) (plan.Outcome, error) {
-	job, err := r.openJob(t.Source)
-	if err != nil {
-		return plan.Outcome{}, err
-	}
-	return job.Test(ctx, t)
 }
 
 // wideManifest returns a manifest with so many keys: the API and a worker have all of them, CI and the dashboard as
