@@ -94,6 +94,11 @@ type SourceReport struct {
 	Frozen string `json:"frozen,omitempty"`
 	// Obstacles are why no rotation starts from its current version.
 	Obstacles []credential.Obstacle `json:"obstacles,omitempty"`
+	// Buckets are those that it feeds.
+	Buckets []string `json:"buckets,omitempty"`
+	// Step is which version of a change that is under way is current, and Pace how long such a change usually takes.
+	Step int  `json:"step,omitempty"`
+	Pace Pace `json:"pace,omitzero"`
 	// AtOnce: its rotation ends the old credential at once, and its consumers are refused until they have followed.
 	AtOnce bool `json:"atOnce,omitempty"`
 }
@@ -117,6 +122,7 @@ type BucketReport struct {
 	Version string   `json:"version,omitempty"`
 	Names   []string `json:"names"`
 	Frozen  string   `json:"frozen,omitempty"` // why it is not written
+	Stale   bool     `json:"stale,omitempty"`  // it does not hold yet what its sources and the manifest say
 	// LostMemory: somebody took the tags away that remember who reads it.
 	LostMemory bool `json:"lostMemory,omitempty"`
 }
@@ -133,6 +139,8 @@ type ConsumerReport struct {
 	// Remembered: its bucket's tags have it, and the manifest does not have it there.
 	Remembered bool `json:"remembered,omitempty"`
 	Leaving    bool `json:"leaving,omitempty"`
+	// Drains: it is readers, who have no receipt: they may use a version until their drain is over.
+	Drains bool `json:"drains,omitempty"`
 	// Empty: all of it was seen, and nothing of its bucket is in play there; or it is readers, whom nobody sees.
 	Empty bool `json:"empty,omitempty"`
 }
@@ -152,7 +160,7 @@ func Describe(s State, p Plan) Report {
 		current, _ := b.Current()
 		r.Buckets = append(r.Buckets, BucketReport{
 			Name: b.Want.Name, Secret: cmp.Or(b.Secret, b.Want.Secret), Version: current.ID, Names: b.Want.Names(),
-			Frozen: b.Frozen, LostMemory: b.lostMemory(),
+			Frozen: b.Frozen, LostMemory: b.lostMemory(), Stale: b.Stale(),
 		})
 		for _, c := range b.Consumers {
 			r.Consumers = append(r.Consumers, describeConsumer(ConsumerReport{Bucket: b.Want.Name}, c, current.ID))
@@ -174,6 +182,7 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 		AtOnce: source.Manifest.AtOnce(), Undeclared: source.Undeclared, Frozen: source.Frozen,
 	}
 	r.describeTaken(s, source)
+	r.Pace = s.measurePace(source)
 	r.Kept = listKept(current)
 	r.Changed, r.Followed = s.measureChange(source)
 	if values := source.Contents[current.ID].Values; values != nil {
@@ -186,6 +195,11 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 	if pending, some := source.Labelled(history.AWSPending); some && pending.ID != current.ID {
 		r.Pending = pending.ID
 	}
+	for _, b := range s.Buckets {
+		if b.isFedBy(source.Name) {
+			r.Buckets = append(r.Buckets, b.Want.Name)
+		}
+	}
 	for _, d := range s.debts {
 		if d.source.Name != source.Name {
 			continue
@@ -196,6 +210,9 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 			Failed: failureOf(d.version), Kept: listKept(d.version),
 		})
 	}
+	if len(r.Owed) > 0 {
+		r.Step = s.findStep(source)
+	}
 	return r
 }
 
@@ -203,7 +220,7 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 func describeConsumer(r ConsumerReport, c Consumer, version string) ConsumerReport {
 	r.Name, r.Running, r.State, r.Detail = c.Name, c.Running, c.describeState(version), describeDetail(c)
 	r.Current = c.runsOnly(version) && version != ""
-	r.Remembered, r.Leaving = c.Remembered, c.Leaving
+	r.Remembered, r.Leaving, r.Drains = c.Remembered, c.Leaving, c.Drain > 0
 	r.Empty = r.Bucket != "" && (c.Drain > 0 || !c.isUnseen() && c.Settled && len(c.InPlay) == 0)
 	return r
 }
