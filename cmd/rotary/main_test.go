@@ -24,6 +24,7 @@ import (
 	rotary "github.com/rotary-secrets/rotary"
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/screen"
 )
 
 // TestMain keeps the machine's own credentials and settings away from every test.
@@ -162,6 +163,7 @@ func (b *bench) outside(getenv func(string) string, interrupt func()) outside {
 		now:   func() time.Time { return time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC) },
 		typed: func() bool { return getenv("KEYBOARD") == "yes" },
 		shown: func() bool { return getenv("SCREEN") == "yes" },
+		view:  func() screen.Screen { return screen.New(getenv("SCREEN") == "yes", 0, getenv) },
 		wait: func(ctx context.Context, d time.Duration) error {
 			if getenv("INTERRUPT") == "yes" {
 				interrupt()

@@ -4,6 +4,10 @@ import (
 	"context"
 	"os"
 	"time"
+
+	"golang.org/x/term"
+
+	"github.com/rotary-secrets/rotary/pkg/screen"
 )
 
 // outside is the time, the keyboard and the screen. Tests replace it, so that none of them sleeps.
@@ -12,11 +16,12 @@ type outside struct {
 	wait  func(context.Context, time.Duration) error // returns early, with ctx's error, where ctx ends
 	typed func() bool                                // standard input is somebody's keyboard
 	shown func() bool                                // standard output is somebody's screen
+	view  func() screen.Screen                       // what that screen, or a pipe, shows
 }
 
 // newOutside is the outside of a program that runs.
 func newOutside() outside {
-	return outside{now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen}
+	return outside{now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen, view: describeScreen}
 }
 
 // isKeyboard reports whether standard input is a device, and not the one that stands for nothing: cron and CI give
@@ -44,4 +49,13 @@ func sleepUntil(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
+}
+
+// describeScreen returns the screen of standard output as it is now: people resize it.
+func describeScreen() screen.Screen {
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		width = 0
+	}
+	return screen.New(isDevice(os.Stdout), width, os.Getenv)
 }

@@ -8,7 +8,7 @@ import (
 
 // pure are the packages that decide: functions of values, each importing only those before it.
 var pure = []string{"pkg/secret", "pkg/duration", "pkg/rotate/httpapi/vendorapi", "pkg/manifest", "pkg/bucket", "pkg/history",
-	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential"}
+	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential", "pkg/screen"}
 
 // callers are the packages with which drivers call other APIs. They depend on no other package of ours.
 var callers = []string{"pkg/httpcall", "pkg/retry", "pkg/awserr"}
@@ -35,6 +35,7 @@ var directions = []struct {
 	{"pkg/credential", with(pure[:4], "pkg/dsn", "pkg/decode")},
 	{"pkg/event", []string{"pkg/manifest"}},
 	{"pkg/reconcile", pure},
+	{"pkg/screen", nil},
 	{"pkg/retry", nil},
 	{"pkg/awserr", nil},
 	{"pkg/httpcall", []string{"pkg/retry"}},
