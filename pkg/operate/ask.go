@@ -84,10 +84,21 @@ func askAboutBuckets(r plan.Report, p Progress) (asks []Ask) {
 func askAboutConsumers(p Progress) (asks []Ask) {
 	for _, f := range p.Behind() {
 		if f.State == "failed" {
-			asks = append(asks, Ask{plan.RolloutFailed, fmt.Sprintf("mend %s and deploy it: %s", f.Name, f.Detail)})
+			asks = append(asks, Ask{plan.RolloutFailed, describeFailedRollout(f)})
 		}
 	}
 	return asks
+}
+
+func describeFailedRollout(f Follower) string {
+	why := f.Detail
+	if f.Failed != nil {
+		why = f.Failed.Reason
+		if at := f.Failed.At; !at.IsZero() {
+			why = "failed at " + at.UTC().Format("15:04") + ": " + why
+		}
+	}
+	return fmt.Sprintf("mend %s and deploy it; its rollout %s", f.Name, why)
 }
 
 // askAboutOwed returns what a person has to do about an owed version, where that is what it waits for.

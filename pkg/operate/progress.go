@@ -67,7 +67,7 @@ type Progress struct {
 type Follower struct {
 	plan.ConsumerReport
 	HasFollowed bool
-	Since       time.Time // when that was seen first; zero where it was so in the first report
+	At          time.Time // when it was first seen to have; before the first report, since when it runs that
 }
 
 // Everything stands for all that an environment has, in the place of a source: every bucket and every consumer.

@@ -87,7 +87,10 @@ func (p *Progress) remember(before Progress, known bool, s plan.SourceReport) {
 	p.RetiredAt = first(same, before.RetiredAt, isAfter(Arrived) && p.Phase == Arrived, p.At)
 	for i, f := range p.Followers {
 		was := before.follower(f.Name)
-		p.Followers[i].Since = first(same && was.HasFollowed, was.Since, f.HasFollowed && known && !(same && was.HasFollowed), p.At)
+		if f.HasFollowed {
+			p.Followers[i].At = first(same && was.HasFollowed, was.At, known && !(same && was.HasFollowed), p.At)
+			p.Followers[i].At = firstTime(p.Followers[i].At, f.Since)
+		}
 	}
 }
 

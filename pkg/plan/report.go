@@ -101,6 +101,11 @@ type SourceReport struct {
 	Pace Pace `json:"pace,omitzero"`
 	// AtOnce: its rotation ends the old credential at once, and its consumers are refused until they have followed.
 	AtOnce bool `json:"atOnce,omitempty"`
+	SourceTimes
+	// Retained: a person keeps the current version from being retired later.
+	Retained *Veto `json:"retained,omitempty"`
+	// Versions are those with a label or something owed, oldest first, and who runs on each.
+	Versions []VersionReport `json:"versions,omitempty"`
 }
 
 // OwedReport is one owed retirement and every gate that blocks it.
@@ -112,7 +117,10 @@ type OwedReport struct {
 	Blocked []Wait    `json:"blocked,omitempty"`
 	Failed  *Failure  `json:"failed,omitempty"` // where its retirement has failed
 	// Kept lists the labels RETAIN and ROLLBACK that it carries.
-	Kept []string `json:"kept,omitempty"`
+	Kept     []string `json:"kept,omitempty"`
+	Retained *Veto    `json:"retained,omitempty"` // where a person keeps it
+	// HeldBy are the consumers, and the strangers, because of whom it is not retired, sorted.
+	HeldBy []string `json:"heldBy,omitempty"`
 }
 
 // BucketReport is one bucket.
@@ -130,12 +138,20 @@ type BucketReport struct {
 // ConsumerReport is one consumer as it was seen. It runs on a bucket, or reads a source itself.
 type ConsumerReport struct {
 	Name    string `json:"name"`
+	Kind    string `json:"kind,omitempty"` // in the manifest's words; none for a stranger
 	Bucket  string `json:"bucket,omitempty"`
 	Source  string `json:"source,omitempty"`
 	Running string `json:"running,omitempty"`
 	Current bool   `json:"current"` // it is proven to run the bucket's version, and nothing else
 	State   string `json:"state"`   // current, rolling, behind, failed, draining, unknown
 	Detail  string `json:"detail,omitempty"`
+	// Since is since when it runs Running at the latest, and RollingSince when the rollout to RollingTo began, where the
+	// sink tells.
+	Since        time.Time       `json:"since,omitzero"`
+	RollingTo    string          `json:"rollingTo,omitempty"`
+	RollingSince time.Time       `json:"rollingSince,omitzero"`
+	Failed       *RolloutFailure `json:"failed,omitempty"`    // its newest rollout, where that failed
+	NotRolled    string          `json:"notRolled,omitempty"` // why rotary does not roll it, in words
 	// Remembered: its bucket's tags have it, and the manifest does not have it there.
 	Remembered bool `json:"remembered,omitempty"`
 	Leaving    bool `json:"leaving,omitempty"`
@@ -183,7 +199,8 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 	}
 	r.describeTaken(s, source)
 	r.Pace = s.measurePace(source)
-	r.Kept = listKept(current)
+	r.Kept, r.Retained = listKept(current), findRetained(source, current)
+	r.SourceTimes = source.measureTimes()
 	r.Changed, r.Followed = s.measureChange(source)
 	if values := source.Contents[current.ID].Values; values != nil {
 		r.Obstacles = credential.FindObstacles(s.Environment, source.Manifest, values)
@@ -207,17 +224,20 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 		dies, _ := source.Dies(d.version)
 		r.Owed = append(r.Owed, OwedReport{
 			Version: d.version.ID, Made: d.version.Created, Since: source.OwedSince(d.version), Dies: dies, Blocked: s.askGates(p, d),
-			Failed: failureOf(d.version), Kept: listKept(d.version),
+			Failed: failureOf(d.version), Kept: listKept(d.version), Retained: findRetained(source, d.version),
+			HeldBy: s.listHolders(d),
 		})
 	}
 	if len(r.Owed) > 0 {
 		r.Step = s.findStep(source)
 	}
+	r.Versions = s.describeVersions(source)
 	return r
 }
 
 // describeConsumer adds to the report of a consumer, which has what it reads, how it was seen.
 func describeConsumer(r ConsumerReport, c Consumer, version string) ConsumerReport {
+	r.describeRollout(c)
 	r.Name, r.Running, r.State, r.Detail = c.Name, c.Running, c.describeState(version), describeDetail(c)
 	r.Current = c.runsOnly(version) && version != ""
 	r.Remembered, r.Leaving, r.Drains = c.Remembered, c.Leaving, c.Drain > 0
