@@ -113,9 +113,13 @@ func (s *session) onlyObserve() error {
 
 // runPasses runs passes, here or by asking the pipeline, and follows them.
 func (c applyCmd) runPasses(s *session) error {
+	w := &watch{
+		session: s, title: "apply", done: "applied", goal: operate.Dead, settled: c.isDone, timeout: c.Timeout,
+		sources: []string{operate.Everything}, more: true, local: c.Direct,
+	}
 	if c.Direct {
-		run := func() (plan.Report, error) { return s.newPass(c.AcceptRemovals, false).Run(s.ctx) }
-		return s.followPursuit(pursuit{run, c.isDone, c.Timeout})
+		w.look = func() (plan.Report, error) { return s.newPass(c.AcceptRemovals, false).Run(s.ctx) }
+		return w.run()
 	}
 	request := event.Request{
 		Rotary: "apply", Environment: s.env.Name, Execution: strconv.FormatInt(s.now().UnixNano(), 36),
@@ -124,7 +128,7 @@ func (c applyCmd) runPasses(s *session) error {
 	if err := pipeline.Ask(s.ctx, s.env, sqs.NewFromConfig(s.cfg), request); err != nil {
 		return err
 	}
-	return s.followPursuit(pursuit{s.lookNow, c.isDone, c.Timeout})
+	return w.run()
 }
 
 // isDone ends the following once nothing is left but to wait for time or people. A look does not know which removals

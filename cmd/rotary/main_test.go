@@ -129,11 +129,24 @@ func cmdRotary(ts *testscript.TestScript, neg bool, args []string) {
 	_, _ = io.WriteString(ts.Stdout(), out.String())
 	_, _ = io.WriteString(ts.Stderr(), errs.String())
 	b.seen.keep(args, out.String(), errs.String())
-	if slices.Contains(args, "--json") && out.Len() > 0 && !json.Valid(out.Bytes()) {
-		ts.Fatalf("rotary %s: standard output is no JSON", strings.Join(args, " "))
+	if slices.Contains(args, "--json") {
+		checkJSON(ts, args, out.Bytes())
 	}
 	if (b.code != 0) != neg {
 		ts.Fatalf("rotary %s: exit code %d", strings.Join(args, " "), b.code)
+	}
+}
+
+// checkJSON checks that a program can read what a command printed for it: one object, or one on each line where the
+// command waited.
+func checkJSON(ts *testscript.TestScript, args []string, printed []byte) {
+	if json.Valid(printed) || len(printed) == 0 {
+		return
+	}
+	for line := range bytes.Lines(printed) {
+		if !json.Valid(line) || !slices.Contains(args, "--wait") && args[0] != "wait" && args[0] != "apply" {
+			ts.Fatalf("rotary %s: standard output is no JSON: %s", strings.Join(args, " "), line)
+		}
 	}
 }
 
@@ -164,6 +177,9 @@ func (b *bench) outside(getenv func(string) string, interrupt func()) outside {
 		typed: func() bool { return getenv("KEYBOARD") == "yes" },
 		shown: func() bool { return getenv("SCREEN") == "yes" },
 		view:  func() screen.Screen { return screen.New(getenv("SCREEN") == "yes", 0, getenv) },
+		watched: func() watched {
+			return watched{Screen: screen.New(getenv("SCREEN") == "yes", 0, getenv), Redrawn: getenv("SCREEN") == "yes"}
+		},
 		wait: func(ctx context.Context, d time.Duration) error {
 			if getenv("INTERRUPT") == "yes" {
 				interrupt()

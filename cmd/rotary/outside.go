@@ -17,11 +17,13 @@ type outside struct {
 	typed func() bool                                // standard input is somebody's keyboard
 	shown func() bool                                // standard output is somebody's screen
 	view  func() screen.Screen                       // what that screen, or a pipe, shows
+	// watched is where progress is shown, as it is now: standard error.
+	watched func() watched
 }
 
 // newOutside is the outside of a program that runs.
 func newOutside() outside {
-	return outside{now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen, view: describeScreen}
+	return outside{now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen, view: describeScreen, watched: describeWatched}
 }
 
 // isKeyboard reports whether standard input is a device, and not the one that stands for nothing: cron and CI give
@@ -58,4 +60,15 @@ func describeScreen() screen.Screen {
 		width = 0
 	}
 	return screen.New(isDevice(os.Stdout), width, os.Getenv)
+}
+
+// describeWatched returns what standard error shows as it is now: people resize it.
+func describeWatched() watched {
+	width, height, err := term.GetSize(int(os.Stderr.Fd()))
+	if err != nil {
+		return watched{Screen: screen.New(false, 0, os.Getenv)}
+	}
+	return watched{
+		Screen: screen.New(true, width, os.Getenv), Height: height, Redrawn: os.Getenv("TERM") != "dumb",
+	}
 }

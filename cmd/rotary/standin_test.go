@@ -71,10 +71,10 @@ func (u *turns) pass(d time.Duration) {
 // command runs a command line against the stand-in, whose clock moves on while the command waits.
 func (u *turns) command(in string, args ...string) (code int, printed string) {
 	var out bytes.Buffer
-	o := outside{now: u.now, typed: func() bool { return false }, wait: func(ctx context.Context, _ time.Duration) error {
+	o := piped(outside{now: u.now, typed: func() bool { return false }, wait: func(ctx context.Context, _ time.Duration) error {
 		u.pass(time.Second)
 		return ctx.Err()
-	}}
+	}})
 	code = runIn(context.Background(), o, args, terminal{strings.NewReader(in), &out, &out})
 	return code, out.String()
 }
@@ -111,7 +111,7 @@ func TestTheStandinRunsInItsOwnTimeAndTakesWhatAPersonPuts(t *testing.T) {
 		t.Fatalf("put: exit code %d\n%s", code, printed)
 	}
 	u.pass(time.Second)
-	if code, printed := u.command("", "apply", "dev", "--direct"); code != exitUnfinished || strings.Contains(printed, "failed") || !strings.Contains(printed, "waiting: laptops") {
+	if code, printed := u.command("", "apply", "dev", "--direct"); code != exitUnfinished || strings.Contains(printed, "failed") || !strings.Contains(printed, "waiting: consumer laptops") {
 		t.Errorf("apply: exit code %d\n%s", code, printed)
 	}
 	interrupt()

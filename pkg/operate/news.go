@@ -78,9 +78,18 @@ func (c *comparison) compareVersion() {
 	if now.Pending != "" && (c.fresh || now.Pending != c.before.Pending) {
 		c.add(NewsMaking, func(e *Event) { e.Version = now.Pending })
 	}
+	if now.Source == Everything {
+		c.compareBuckets()
+		return
+	}
 	if !now.isBefore(Writing) && now.Phase != Arrived && c.reaches(Writing) || now.Phase == Arrived && !c.fresh && c.isNewVersion() {
 		c.add(NewsMade, func(e *Event) { e.Version, e.At = now.Version, firstTime(now.Made, e.At) })
 	}
+	c.compareBuckets()
+}
+
+func (c *comparison) compareBuckets() {
+	now := c.now
 	if written := now.ListWritten(); c.reaches(Following) && now.Phase != Arrived && len(written) > 0 {
 		c.add(NewsWritten, func(e *Event) { e.Version, e.Buckets = now.Version, written })
 	}

@@ -43,9 +43,8 @@ func (t *Tracker) Note(r plan.Report, sources []string) ([]Progress, []Event) {
 			t.Start(Watch{Source: name, Before: now.Version, Version: now.Pending}, time.Time{})
 		}
 		if started := t.watches[name]; started != nil {
-			end := started.Look(r)
-			now.CameToNought = end.Nothing
-			if !end.Nothing && now.Version == started.Before && now.Phase == Arrived {
+			now.CameToNought = started.Look(r)
+			if !now.CameToNought && now.Version == started.Before && now.Phase == Arrived {
 				now.Phase, now.Step, now.Left = Making, 1, r.Source(name).Pace.Total()
 			}
 			if !known && !t.began[name].IsZero() {
