@@ -115,7 +115,7 @@ func (s *session) onlyObserve() error {
 func (c applyCmd) runPasses(s *session) error {
 	w := &watch{
 		session: s, title: "apply", done: "applied", goal: operate.Dead, settled: c.isDone, timeout: c.Timeout,
-		sources: []string{operate.Everything}, more: true, local: c.Direct,
+		sources: []string{operate.Everything}, steps: true, local: c.Direct,
 	}
 	if c.Direct {
 		w.look = func() (plan.Report, error) { return s.newPass(c.AcceptRemovals, false).Run(s.ctx) }
@@ -150,7 +150,7 @@ func describeRemaining(r plan.Report) error {
 	if next := findSoonest(r); !next.IsZero() {
 		text += ", the first of them " + next.Sub(r.At).Round(time.Second).String() + " from now"
 	}
-	return unfinished{text}
+	return unfinished{text + "; to see what: rotary wait " + r.Environment}
 }
 
 // findSoonest is when the first wait that knows its end is over; zero where none does.

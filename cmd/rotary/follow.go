@@ -25,10 +25,13 @@ func describeStanding(r plan.Report) string {
 }
 
 // printReport prints a report as JSON, its lists as lists even where they are empty.
-func (a *app) printReport(r plan.Report) error {
+func (a *app) printReport(r plan.Report) error { return a.printJSON(withLists(r)) }
+
+// withLists returns a report whose lists are lists in JSON even where they are empty.
+func withLists(r plan.Report) plan.Report {
 	r.Steps, r.Waits = append([]plan.Step{}, r.Steps...), append([]plan.Wait{}, r.Waits...)
 	r.Consumers, r.Alarms = append([]plan.ConsumerReport{}, r.Consumers...), append([]plan.Alarm{}, r.Alarms...)
-	return a.printJSON(r)
+	return r
 }
 
 // peopleWriter is where people read: standard output, unless that is for a program.

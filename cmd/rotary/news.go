@@ -10,10 +10,15 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
+// newsStep is a step of a pass.
+const newsStep operate.News = "step"
+
 // describeNews returns an event as a line of a log: a clock, the source and its step, and what is news.
 func describeNews(e operate.Event, environment string) string {
 	subject := e.Source
 	switch {
+	case e.Event == newsStep:
+		return formatClock(e.At) + " " + e.Detail
 	case e.Source == operate.Everything:
 		subject = environment
 	case e.Event != operate.NewsDone && e.Event != operate.NewsNothing:

@@ -106,6 +106,7 @@ func (r *rollback) runSteps(c rollbackCmd) error {
 		session: r.session, title: "rollback " + r.Source.Name, done: "rolled back", goal: operate.Dead,
 		sources: []string{r.Source.Name}, timeout: max(r.end.Sub(r.now()), time.Second),
 	}
+	w.tracker.Begin(r.Source.Name, r.end.Add(-c.Timeout))
 	w.settled = func(report plan.Report) (bool, error) {
 		if seen := report.Source(r.Source.Name); seen.Version != r.Back.Version {
 			return true, fmt.Errorf("version %s of %s has become current meanwhile",

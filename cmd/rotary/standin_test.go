@@ -111,7 +111,7 @@ func TestTheStandinRunsInItsOwnTimeAndTakesWhatAPersonPuts(t *testing.T) {
 		t.Fatalf("put: exit code %d\n%s", code, printed)
 	}
 	u.pass(time.Second)
-	if code, printed := u.command("", "apply", "dev", "--direct"); code != exitUnfinished || strings.Contains(printed, "failed") || !strings.Contains(printed, "waiting: consumer laptops") {
+	if code, printed := u.command("", "apply", "dev", "--direct"); code != exitUnfinished || strings.Contains(printed, "failed") || !strings.Contains(printed, "to see what: rotary wait dev") {
 		t.Errorf("apply: exit code %d\n%s", code, printed)
 	}
 	interrupt()

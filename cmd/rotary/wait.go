@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -45,7 +46,7 @@ func (c waitCmd) Run(a *app) error {
 		look: replayFirst(report, s.lookNow),
 	}
 	if len(w.sources) == 0 {
-		return s.printIdle(report)
+		return c.printIdle(s, report)
 	}
 	w.title = countThings(len(w.sources))
 	if c.Source != "" {
@@ -81,14 +82,14 @@ func (c waitCmd) chooseSources(r plan.Report) []string {
 }
 
 // printIdle prints that there is nothing to wait for.
-func (s *session) printIdle(r plan.Report) error {
+func (c waitCmd) printIdle(s *session, r plan.Report) error {
 	if s.json {
 		return s.printLine(lastLine{
 			At: r.At, Event: "end", Environment: s.env.Name, Reached: true, Converged: r.Converged,
-			Sources: []changeState{}, Report: r,
+			Sources: []changeState{}, Report: withLists(r),
 		})
 	}
-	_, err := fmt.Fprintf(s.out, "%s: nothing is on its way, and nothing is owed.\n", s.env.Name)
+	_, err := fmt.Fprintf(s.out, "%s: nothing is on its way, and nothing is owed.\n", cmp.Or(c.Source, s.env.Name))
 	return err
 }
 

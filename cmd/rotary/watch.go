@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +21,7 @@ type watch struct {
 	done    string                                   // the word for a change that is over: "rotated"
 	goal    operate.Goal                             // what is waited for
 	sources []string                                 // whose changes are followed
-	more    bool                                     // and those of all others that are under way
+	steps   bool                                     // what passes do is shown too
 	look    func() (plan.Report, error)              // nil: lookNow
 	settled func(r plan.Report) (over bool, e error) // where nothing but what this asks for is waited for
 	timeout time.Duration                            // 0: twice the estimate
@@ -33,6 +32,7 @@ type watch struct {
 	report  plan.Report
 	now     []operate.Progress
 	started time.Time
+	told    map[string]bool // the steps of the last report
 }
 
 // The pace of watching.
@@ -102,9 +102,11 @@ func firstLook(look, otherwise func() (plan.Report, error)) func() (plan.Report,
 func (w *watch) show(r plan.Report) error {
 	first := w.report.Environment == ""
 	w.report = r
-	w.addSources(r)
 	var news []operate.Event
 	w.now, news = w.tracker.Note(r, w.sources)
+	if w.steps {
+		news = append(w.tellSteps(r), news...)
+	}
 	if first && w.display.showsBoard() {
 		fmt.Fprintln(w.err, w.heading())
 	}
@@ -115,13 +117,18 @@ func (w *watch) show(r plan.Report) error {
 	return nil
 }
 
-// addSources adds the sources of which a change is under way.
-func (w *watch) addSources(r plan.Report) {
-	for _, name := range operate.ListUnderWay(r) {
-		if w.more && !slices.Contains(w.sources, name) {
-			w.sources = append(w.sources, name)
+// tellSteps tells what a pass does, or would do next, that the report before did not have.
+func (w *watch) tellSteps(r plan.Report) []operate.Event {
+	var news []operate.Event
+	lines := map[string]bool{}
+	for _, step := range r.Steps {
+		line := step.Line(5)
+		if lines[line] = true; !w.told[line] {
+			news = append(news, operate.Event{At: r.At, Event: newsStep, Detail: line})
 		}
 	}
+	w.told = lines
+	return news
 }
 
 func (w *watch) items() []item {
@@ -263,7 +270,7 @@ func (w *watch) describeTimeout() error {
 // interrupt returns what is said after Ctrl-C.
 func (w *watch) interrupt() error {
 	if w.local {
-		return context.Canceled
+		return fmt.Errorf("%s: %w", describeStanding(w.report), context.Canceled)
 	}
 	what := "What is under way goes on"
 	if w.done == "rotated" {
@@ -299,7 +306,7 @@ func (w *watch) end(err error) error {
 // describeEnd returns what is true once everything is over, and what comes next.
 func (w *watch) describeEnd() string {
 	if len(w.now) != 1 {
-		return fmt.Sprintf("%s: %s.", countNoun(len(w.now), "change")+" over", w.describeOwed())
+		return fmt.Sprintf("All %d are over. %s.", len(w.now), w.describeOwed())
 	}
 	p := w.now[0]
 	if p.Source == operate.Everything {
@@ -315,9 +322,20 @@ func (w *watch) describeEnd() string {
 	}
 	text += ". Nothing is owed."
 	if next := w.report.Source(p.Source).Next; !next.IsZero() {
-		text += " Next: " + next.UTC().Format("2 Jan") + "."
+		text += " Next: " + formatDay(next, p.At) + "."
 	}
 	return text
+}
+
+// formatDay returns a day, with its year where that is another one than now's; of the same day the time.
+func formatDay(t, now time.Time) string {
+	switch t, now = t.UTC(), now.UTC(); {
+	case t.Format(time.DateOnly) == now.Format(time.DateOnly):
+		return t.Format("15:04")
+	case t.Year() != now.Year():
+		return t.Format("2 Jan 2006")
+	}
+	return t.Format("2 Jan")
 }
 
 func (w *watch) describeOwed() string {

@@ -68,7 +68,7 @@ func viewChange(p operate.Progress) changeState {
 func (w *watch) lastLine(err error) lastLine {
 	l := lastLine{
 		At: w.report.At, Event: "end", Environment: w.env.Name, Reached: err == nil, Converged: w.report.Converged,
-		Sources: []changeState{}, Report: w.report,
+		Sources: []changeState{}, Report: withLists(w.report),
 	}
 	for _, p := range w.now {
 		l.Sources = append(l.Sources, viewChange(p))

@@ -83,7 +83,11 @@ func (c *comparison) compareVersion() {
 		return
 	}
 	if !now.isBefore(Writing) && now.Phase != Arrived && c.reaches(Writing) || now.Phase == Arrived && !c.fresh && c.isNewVersion() {
-		c.add(NewsMade, func(e *Event) { e.Version, e.At = now.Version, firstTime(now.Made, e.At) })
+		c.add(NewsMade, func(e *Event) {
+			if e.Version = now.Version; now.At.Sub(now.Made) < time.Minute {
+				e.At = now.Made
+			}
+		})
 	}
 	c.compareBuckets()
 }

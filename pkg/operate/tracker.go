@@ -17,10 +17,16 @@ type Tracker struct {
 
 // Start says that a rotation was asked for at a time: until it shows, its source has not changed yet.
 func (t *Tracker) Start(w Watch, at time.Time) {
+	t.Begin(w.Source, at)
+	t.watches[w.Source] = &w
+}
+
+// Begin says when the change of a source began.
+func (t *Tracker) Begin(source string, at time.Time) {
 	if t.watches == nil {
 		t.watches, t.began = map[string]*Watch{}, map[string]time.Time{}
 	}
-	t.watches[w.Source], t.began[w.Source] = &w, at
+	t.began[source] = at
 }
 
 // Last returns what the reports so far have shown of a source.
