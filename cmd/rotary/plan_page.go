@@ -35,7 +35,7 @@ func (p page) renderPlan() string {
 
 // renderPlanLines returns the groups of lines: buckets, consumers, old credentials, and what waits.
 func (p page) renderPlanLines() string {
-	groups := [][]planLine{p.listBucketLines(), p.listConsumerLines(), p.listRetirements(), p.listHeldLines()}
+	groups := [][]planLine{p.listTests(), p.listBucketLines(), p.listConsumerLines(), p.listRetirements(), p.listHeldLines()}
 	width := 0
 	for _, line := range slices.Concat(groups...) {
 		if n := len([]rune(line.subject)); n <= longestSubject {
@@ -66,6 +66,17 @@ func (p page) renderDepartures() string {
 		lines = append(lines, p.Fill(p.Sign(screen.Attention)+" ", d.String()+"; or deploy "+screen.Whole("--forget "+d.Name)))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// listTests returns a line for each value about which its target is asked, or was asked.
+func (p page) listTests() []planLine {
+	var lines []planLine
+	for _, step := range slices.Concat(p.listSteps("test"), p.listSteps("confirm")) {
+		lines = append(lines, planLine{
+			screen.Busy, step.Subject + " " + history.Short(step.Version), "is tested: " + step.Detail,
+		})
+	}
+	return lines
 }
 
 // listBucketLines returns a line for each bucket that is written.
@@ -114,13 +125,24 @@ func describeNames(n plan.NameChanges) string {
 			head = fmt.Sprintf(group.several, group.count)
 		}
 		if group.count > 0 {
-			parts = append(parts, head+": "+strings.Join(group.names, ", "))
+			parts = append(parts, head+": "+abbreviateNames(group.names))
 		}
 	}
 	if len(parts) == 0 {
 		return "the same names and values, by other rules"
 	}
 	return strings.Join(parts, "\n")
+}
+
+// mostNames is how many names of a bucket a plan shows of each kind; --json has all.
+const mostNames = 12
+
+// abbreviateNames lists at most mostNames names, and counts the others.
+func abbreviateNames(names []string) string {
+	if n := len(names) - mostNames; n > 1 {
+		names = append(slices.Clone(names[:mostNames]), fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(names, ", ")
 }
 
 // listConsumerLines returns a line for each consumer that is rolled, and for each whose own pipeline has to deploy.
@@ -185,7 +207,7 @@ func (p page) listHeldLines() []planLine {
 		if w.Version != "" && p.report.Source(w.Subject).Secret != "" {
 			line.subject += " " + history.Short(w.Version)
 		}
-		if needsPerson(w.Reason) {
+		if p.waitsForPerson(w) {
 			line.sign = screen.Attention
 			held = append(held, line)
 		} else {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -101,17 +102,20 @@ func (p page) env() string { return cmp.Or(p.place.Environment, p.report.Environ
 // commandFlags are the flags of the commands that reports recommend, as a regular expression.
 const commandFlags = `(?: --(?:bucket|source|version|accept-removals) [^\s;,)]+| --(?:value|revoked|release|direct))*`
 
-// say is Fill for words of a report: of no command about the environment in it is a line broken.
-func (p page) say(lead, words string) string {
-	command := regexp.MustCompile(`rotary [a-z]+ ` + regexp.QuoteMeta(p.env()) + `(?: ([a-z0-9_-]+))?` + commandFlags)
-	return p.Fill(lead, command.ReplaceAllStringFunc(words, func(text string) string {
-		name := command.FindStringSubmatch(text)[1]
-		if name != "" && !p.isNamed(name) {
-			return text
+// keepCommands returns words of a report in which no line of a command about the environment is broken.
+func (p page) keepCommands(words string) string {
+	command := regexp.MustCompile(`(rotary [a-z]+ ` + regexp.QuoteMeta(p.env()) + `)( [a-z0-9][a-z0-9_-]*)?` + commandFlags)
+	return command.ReplaceAllStringFunc(words, func(text string) string {
+		parts := command.FindStringSubmatch(text)
+		if name := strings.TrimSpace(parts[2]); name == "" || p.isNamed(name) {
+			return screen.Whole(text)
 		}
-		return screen.Whole(text)
-	}))
+		return screen.Whole(parts[1]) + strings.TrimPrefix(text, parts[1]) // prose follows
+	})
 }
+
+// say is Fill for words of a report.
+func (p page) say(lead, words string) string { return p.Fill(lead, p.keepCommands(words)) }
 
 // isNamed reports whether the report is about something of this name.
 func (p page) isNamed(name string) bool {

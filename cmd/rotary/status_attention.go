@@ -107,7 +107,7 @@ func (p page) renderOwed() string {
 	for _, s := range p.report.Sources {
 		for _, o := range s.Owed {
 			t.Rows = append(t.Rows, []string{
-				s.Name + " " + history.Short(o.Version), p.formatSince(o.Since), p.describeOwed(s, o),
+				s.Name + " " + history.Short(o.Version), p.formatSince(o.Since), p.keepCommands(p.describeOwed(s, o)),
 			})
 		}
 	}
@@ -208,7 +208,11 @@ func (p page) describeVeto(s plan.SourceReport, v *plan.Veto) string {
 		text += ", by " + v.By
 	}
 	if !v.Since.IsZero() {
-		text += " since " + p.formatDay(v.Since)
+		since := p.formatDay(v.Since)
+		if since == "today" {
+			since = p.formatMoment(v.Since)
+		}
+		text += " since " + since
 	}
 	return text + ": " + p.command("retain", s.Name+" --release")
 }
@@ -257,7 +261,7 @@ func (p page) renderOthers() string {
 	}
 	for _, w := range p.listOtherWaits() {
 		sign := screen.Busy
-		if needsPerson(w.Reason) {
+		if p.waitsForPerson(w) {
 			sign = screen.Attention
 		}
 		add(sign, p.describeOtherWait(w))
@@ -297,6 +301,11 @@ func (p page) isSource(name string) bool {
 	return slices.ContainsFunc(p.report.Sources, func(s plan.SourceReport) bool { return s.Name == name })
 }
 
+// ofConsumers are the reasons of what a consumer waits for: the table of consumers tells it.
+var ofConsumers = []plan.Reason{
+	plan.Foreign, plan.Rolling, plan.RolloutFailed, plan.Unreadable, plan.Draining, plan.NotRolled, plan.InUse,
+}
+
 // listOtherWaits returns the waits that no table tells.
 func (p page) listOtherWaits() []plan.Wait {
 	told := map[string]bool{}
@@ -310,12 +319,10 @@ func (p page) listOtherWaits() []plan.Wait {
 		switch {
 		case told[w.Subject+" "+w.Version]:
 			return true
-		case p.isSource(w.Subject):
-			return w.Reason == plan.NotAccepted || w.Reason == plan.Frozen
-		case c.State != "":
-			return !c.Remembered
+		case p.isSource(w.Subject) && (w.Reason == plan.NotAccepted || w.Reason == plan.Frozen):
+			return true
 		}
-		return false
+		return c.State != "" && !c.Remembered && slices.Contains(ofConsumers, w.Reason)
 	})
 }
 
@@ -328,6 +335,11 @@ func needsPerson(r plan.Reason) bool {
 	}, r)
 }
 
+// waitsForPerson is needsPerson for what left the manifest too: whatever that waits for.
+func (p page) waitsForPerson(w plan.Wait) bool {
+	return needsPerson(w.Reason) || w.Reason == plan.InUse && p.report.Consumer(w.Subject).Remembered
+}
+
 // countForPeople counts the things of a status that go on by a person's doing alone.
 func (p page) countForPeople() (n int) {
 	for _, c := range p.report.Consumers {
@@ -336,7 +348,7 @@ func (p page) countForPeople() (n int) {
 		}
 	}
 	for _, s := range p.report.Sources {
-		if s.Version == "" || len(p.alarmsOf(s.Name)) > 0 || s.Frozen != "" || s.Taken != "" {
+		if s.Version == "" || len(p.alarmsOf(s.Name))+len(s.Obstacles) > 0 || s.Frozen != "" || s.Taken != "" {
 			n++
 		}
 		for _, o := range s.Owed {
@@ -346,7 +358,7 @@ func (p page) countForPeople() (n int) {
 		}
 	}
 	for _, w := range p.listOtherWaits() {
-		if needsPerson(w.Reason) {
+		if p.waitsForPerson(w) {
 			n++
 		}
 	}

@@ -70,6 +70,8 @@ func (p page) listFaults() []string {
 	}
 	add(states[isBehind], "1 consumer is behind", "%d consumers are behind")
 	add(states[isUnknown], "1 consumer could not be seen", "%d consumers could not be seen")
+	add(states[isLeft], "1 consumer left the manifest and is still there",
+		"%d consumers left the manifest and are still there")
 	add(states["rolling"], "1 consumer is rolling", "%d consumers are rolling")
 	for _, s := range p.report.Sources {
 		owed += len(s.Owed)
@@ -84,8 +86,11 @@ func (p page) listFaults() []string {
 	}
 	add(owed, "1 old credential waits", "%d old credentials wait")
 	if len(faults) == 0 {
-		faults = append(faults, countNoun(len(p.report.Steps), "step")+" to do, "+
-			countNoun(len(p.report.Waits), "thing")+" to wait for")
+		add(len(p.report.Steps), "1 step to do", "%d steps to do")
+		add(len(p.report.Waits), "1 thing to wait for", "%d things to wait for")
+	}
+	if len(faults) == 0 {
+		return []string{"it cannot be told"}
 	}
 	return faults
 }
@@ -94,15 +99,19 @@ func (p page) listFaults() []string {
 const (
 	isBehind  = "BEHIND"
 	isUnknown = "UNKNOWN"
+	isLeft    = "LEFT" // the manifest does not have it any more
 )
 
 // consumerState returns the state of a consumer in the words of a status.
 func consumerState(c plan.ConsumerReport) string {
-	switch c.State {
-	case "behind", "failed":
+	switch {
+	case (c.State == "behind" || c.State == "failed") && !c.Remembered:
 		return isBehind
-	case "unknown":
+	case c.State == "unknown":
 		return isUnknown
+	}
+	if c.Remembered {
+		return isLeft
 	}
 	return c.State
 }
@@ -116,7 +125,7 @@ func (p page) renderConsumers(all bool) string {
 	slices.SortStableFunc(listed, func(a, b plan.ConsumerReport) int { return rankOf(a) - rankOf(b) })
 	more := 0
 	if !all && len(listed) > mostConsumers {
-		shown := slices.IndexFunc(listed, func(c plan.ConsumerReport) bool { return c.State == "current" })
+		shown := slices.IndexFunc(listed, func(c plan.ConsumerReport) bool { return consumerState(c) == "current" })
 		if shown >= 0 {
 			more, listed = len(listed)-shown, listed[:shown]
 		}
@@ -124,19 +133,20 @@ func (p page) renderConsumers(all bool) string {
 	t := screen.Table{Header: []string{"consumer", "kind", "runs", "since", "state", ""}}
 	for _, c := range listed {
 		t.Rows = append(t.Rows, []string{
-			c.Name, c.Kind, orDash(history.Short(c.Running)), p.formatSince(c.Since), p.paintState(c), p.describeConsumer(c),
+			c.Name, c.Kind, orDash(history.Short(c.Running)), p.formatSince(c.Since), p.paintState(c),
+			p.keepCommands(p.describeConsumer(c)),
 		})
 	}
 	return joinNonEmpty(p.Table(t), p.describeMore(more, "consumer is current", "consumers are current"))
 }
 
 func rankOf(c plan.ConsumerReport) int {
-	return slices.Index([]string{"failed", "behind", "unknown", "rolling", "draining", "current"}, c.State)
+	return slices.Index([]string{isBehind, isUnknown, isLeft, "rolling", "draining", "current"}, consumerState(c))
 }
 
 func (p page) paintState(c plan.ConsumerReport) string {
 	sign := map[string]screen.Sign{
-		isBehind: screen.Failed, isUnknown: screen.Failed, "rolling": screen.Busy, "draining": screen.Busy, "current": screen.Done,
+		isBehind: screen.Failed, isUnknown: screen.Failed, isLeft: screen.Attention, "rolling": screen.Busy, "draining": screen.Busy, "current": screen.Done,
 	}
 	state := consumerState(c)
 	return p.Paint(sign[state], state)
@@ -164,7 +174,11 @@ func (p page) describeConsumer(c plan.ConsumerReport) string {
 		}
 		parts = append(parts, text)
 	}
-	for part := range strings.SplitSeq(detail, "; ") {
+	told := strings.Split(detail, "; ")
+	if len(told) > 1 && strings.Contains(strings.Join(told[1:], " "), " tasks") {
+		told = told[1:] // the rollout tells the tasks too
+	}
+	for _, part := range told {
 		if part != "" && !slices.Contains(parts, part) {
 			parts = append(parts, part)
 		}
@@ -178,11 +192,14 @@ func (p page) renderSources(all bool) string {
 	more := 0
 	for _, s := range p.report.Sources {
 		state := p.describeSource(s)
+		if all && s.AtOnce {
+			state = joinNonEmpty(state, strings.TrimPrefix(describeAtOnce(s), s.Name+": "))
+		}
 		if state == "" && !all {
 			more++
 			continue
 		}
-		t.Rows = append(t.Rows, []string{s.Name, describeRotator(s), p.formatDay(s.Next), p.formatSince(s.Since), state})
+		t.Rows = append(t.Rows, []string{s.Name, describeRotator(s), p.formatDay(s.Next), p.formatSince(s.Since), p.keepCommands(state)})
 	}
 	if len(t.Rows) == 0 {
 		return joinNonEmpty("", strings.TrimSpace(p.describeMore(more, "source is in order", "sources are in order")))

@@ -245,3 +245,34 @@ func TestAReportAsJSONIsAsWritten(t *testing.T) {
 	}
 	compareWithFile(t, "status-awkward.json", string(text))
 }
+
+// TestAWatcherTellsEachChangeOnce: what stays is not told again, what changes or goes is, each as one line.
+func TestAWatcherTellsEachChangeOnce(t *testing.T) {
+	consumer := func(state, running string) plan.ConsumerReport {
+		return plan.ConsumerReport{Name: "api", Bucket: "app", State: state, Running: running}
+	}
+	owing := func(held ...string) []plan.SourceReport {
+		return []plan.SourceReport{{Name: "db", Version: "v", Owed: []plan.OwedReport{{Version: "v-11111111", HeldBy: held, Blocked: []plan.Wait{{Reason: plan.InUse, Until: nine}}}}}}
+	}
+	w := watcher{told: map[string]string{}}
+	for i, step := range []struct {
+		r    plan.Report
+		want []string
+	}{
+		{plan.Report{At: nine, Sources: owing("api"), Consumers: []plan.ConsumerReport{consumer("rolling", "b-1")}}, []string{
+			"NOT CONVERGED: 1 consumer is rolling; 1 old credential waits", "api: rolling on b-1", "db 11111111: waits: in-use (api)",
+		}},
+		{plan.Report{At: nine.Add(time.Hour), Sources: owing("api"), Consumers: []plan.ConsumerReport{consumer("rolling", "b-1")}}, nil},
+		{plan.Report{At: nine, Sources: owing(), Consumers: []plan.ConsumerReport{consumer("current", "b-2")}}, []string{
+			"NOT CONVERGED: 1 old credential waits", "api: current on b-2", "db 11111111: waits: in-use",
+		}},
+		{plan.Report{At: nine, Converged: true, Consumers: []plan.ConsumerReport{consumer("current", "b-2")}}, []string{
+			"CONVERGED: every consumer runs the current version, and no old credential is owed", "db 11111111: nothing more",
+		}},
+		{plan.Report{At: nine, Converged: true, Consumers: []plan.ConsumerReport{consumer("current", "b-2")}}, nil},
+	} {
+		if diff := cmp.Diff(step.want, w.tellNews(listStates(page{report: step.r}))); diff != "" {
+			t.Errorf("report %d: %s", i+1, diff)
+		}
+	}
+}
