@@ -153,11 +153,11 @@ func describeTime(p operate.Progress) string {
 	case p.Phase == operate.Arrived && p.Began.IsZero(), p.Held, p.CameToNought:
 		return ""
 	case p.Phase == operate.Arrived:
-		return formatSpan(spent)
+		return formatLength(spent)
 	case p.Began.IsZero():
 		return "~" + formatAbout(p.Left) + " left"
 	}
-	return formatSpan(spent) + " of ~" + formatAbout(spent+p.Left)
+	return formatLength(spent) + " of ~" + formatAbout(spent+p.Left)
 }
 
 // listStages returns the stages that the version has come to, and the one that it is in.
@@ -230,7 +230,7 @@ func describeBehind(f operate.Follower, now time.Time) string {
 		text = f.State
 	}
 	if !f.RollingSince.IsZero() && f.State == "rolling" {
-		text += ", rolling for " + formatSpan(now.Sub(f.RollingSince))
+		text += ", rolling for " + formatLength(now.Sub(f.RollingSince))
 	}
 	return text
 }

@@ -111,8 +111,8 @@ func untilClock(until, now time.Time) string {
 	return ", until " + formatMoment(until, now)
 }
 
-// formatSpan returns how long something takes: 50s, 7m20s, 14m, 2h05m, 3d.
-func formatSpan(d time.Duration) string {
+// formatLength returns how long something takes: 50s, 7m20s, 14m, 2h05m, 3d.
+func formatLength(d time.Duration) string {
 	switch d = d.Round(time.Second); {
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", d/time.Second)
@@ -127,4 +127,4 @@ func formatSpan(d time.Duration) string {
 }
 
 // formatAbout returns an estimate, in whole minutes.
-func formatAbout(d time.Duration) string { return formatSpan(max(d.Round(time.Minute), time.Minute)) }
+func formatAbout(d time.Duration) string { return formatLength(max(d.Round(time.Minute), time.Minute)) }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	rotary "github.com/rotary-secrets/rotary"
+	"github.com/rotary-secrets/rotary/pkg/screen"
 )
 
 // turns is an outside whose time passes when the test says so.
@@ -71,10 +72,12 @@ func (u *turns) pass(d time.Duration) {
 // command runs a command line against the stand-in, whose clock moves on while the command waits.
 func (u *turns) command(in string, args ...string) (code int, printed string) {
 	var out bytes.Buffer
+	wide := func() screen.Screen { return screen.Screen{Width: 300} } // nothing that is looked for is broken
 	o := piped(outside{now: u.now, typed: func() bool { return false }, wait: func(ctx context.Context, _ time.Duration) error {
 		u.pass(time.Second)
 		return ctx.Err()
 	}})
+	o.view = wide
 	code = runIn(context.Background(), o, args, terminal{strings.NewReader(in), &out, &out})
 	return code, out.String()
 }
@@ -99,7 +102,7 @@ func TestTheStandinRunsInItsOwnTimeAndTakesWhatAPersonPuts(t *testing.T) {
 		t.Errorf("standin.env: %v\n%s", err, written)
 	}
 
-	if code, printed := u.command("", "status", "dev"); code != exitUnfinished || !strings.Contains(printed, "0 of 2 tasks on api-dev:1") {
+	if code, printed := u.command("", "status", "dev"); code != exitDone || !strings.Contains(printed, "the rollout of api-dev:1: 0 of 2 tasks") {
 		t.Fatalf("status before any time has passed: exit code %d\n%s", code, printed)
 	}
 	u.pass(10 * time.Second) // ten minutes there: without a secret the first tasks cannot start

@@ -260,7 +260,7 @@ func (w *watch) describeTimeout() error {
 			open = append(open, cmp.Or(p.Source, w.env.Name)+": "+words)
 		}
 	}
-	text := fmt.Sprintf("not over after %s: %s", formatSpan(w.timeout), strings.Join(open, "\n  "))
+	text := fmt.Sprintf("not over after %s: %s", formatLength(w.timeout), strings.Join(open, "\n  "))
 	if w.local {
 		return unfinished{text}
 	}
@@ -318,7 +318,7 @@ func (w *watch) describeEnd() string {
 	}
 	text := p.Source + " " + w.done
 	if !p.Began.IsZero() {
-		text += " in " + formatSpan(p.At.Sub(p.Began))
+		text += " in " + formatLength(p.At.Sub(p.Began))
 	}
 	text += ". Nothing is owed."
 	if next := w.report.Source(p.Source).Next; !next.IsZero() {

@@ -121,6 +121,8 @@ type OwedReport struct {
 	Retained *Veto    `json:"retained,omitempty"` // where a person keeps it
 	// HeldBy are the consumers, and the strangers, because of whom it is not retired, sorted.
 	HeldBy []string `json:"heldBy,omitempty"`
+	// Alarms are the names of the alarms about it, which are those of their runbooks.
+	Alarms []string `json:"alarms,omitempty"`
 }
 
 // BucketReport is one bucket.
@@ -225,7 +227,7 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 		r.Owed = append(r.Owed, OwedReport{
 			Version: d.version.ID, Made: d.version.Created, Since: source.OwedSince(d.version), Dies: dies, Blocked: s.askGates(p, d),
 			Failed: failureOf(d.version), Kept: listKept(d.version), Retained: findRetained(source, d.version),
-			HeldBy: s.listHolders(d),
+			HeldBy: s.listHolders(d), Alarms: s.namesOfAlarms(source, d.version),
 		})
 	}
 	if len(r.Owed) > 0 {

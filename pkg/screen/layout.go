@@ -23,7 +23,7 @@ func (s Screen) Heading(p Place, right string, notes ...string) string {
 		left += "  " + Whole(where)
 	}
 	for _, note := range notes {
-		left += " · " + Whole(note)
+		left += " " + Whole("· "+note)
 	}
 	lines := s.breakLines(left, s.Columns(), s.Columns())
 	right = s.Text(right)

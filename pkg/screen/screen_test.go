@@ -84,7 +84,7 @@ func TestAHeadingFits(t *testing.T) {
 		{Screen{Width: 80}, "", []string{"mode retire", "12:04 UTC"}, "production  222222222222 us-east-1 · mode retire · 12:04 UTC"},
 		{Screen{Width: 80}, "rotate worker-b", nil, "production  222222222222 us-east-1                               rotate worker-b"},
 		{Screen{Width: 40}, "rotate worker-b", nil, "production  222222222222 us-east-1\nrotate worker-b"},
-		{Screen{Width: 40, ASCII: true}, "", []string{"mode retire", "12:04 UTC"}, "production  222222222222 us-east-1 -\nmode retire - 12:04 UTC"},
+		{Screen{Width: 40, ASCII: true}, "", []string{"mode retire", "12:04 UTC"}, "production  222222222222 us-east-1\n- mode retire - 12:04 UTC"},
 	} {
 		if diff := cmp.Diff(c.want, c.screen.Heading(place, c.right, c.notes...)); diff != "" {
 			t.Error(diff)
