@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,12 +25,33 @@ func drawItems(s screen.Screen, environment string, items []item) string {
 	if len(items) == 1 && items[0].words == "" {
 		return drawStages(s, environment, items[0].Progress)
 	}
-	var rows [][]string
+	width := 0
+	for _, i := range items {
+		width = max(width, min(len(nameItem(i, environment)), widestName))
+	}
+	if s.Columns() < narrow {
+		width = 0
+	}
+	var lines []string
 	for _, i := range items {
 		sign, words := describeItem(i)
-		rows = append(rows, []string{s.Sign(sign), nameItem(i, environment), words})
+		lead := fmt.Sprintf(" %s %-*s  ", s.Sign(sign), width, nameItem(i, environment))
+		lines = append(lines, s.Fill(lead, wholeCommands(s, words)))
 	}
-	return s.Table(screen.Table{Header: []string{"", "", ""}, Rows: rows, Indent: 1})
+	return strings.Join(lines, "\n")
+}
+
+// widestName is up to how many characters the names of several sources are padded.
+const widestName = 24
+
+// wholeCommands returns a text of whose commands no line is broken where they fit on one: people copy them.
+func wholeCommands(s screen.Screen, text string) string {
+	return regexp.MustCompile(`rotary [a-z]+ [^;,:·]+`).ReplaceAllStringFunc(text, func(command string) string {
+		if len(command)+6 > s.Columns() {
+			return command
+		}
+		return screen.Whole(command)
+	})
 }
 
 func nameItem(i item, environment string) string {
@@ -119,6 +141,7 @@ type stageLine struct {
 	sign              screen.Sign
 	name, count, when string
 	words             string
+	within            bool // it is a part of the stage above it
 }
 
 // drawStages returns the board of one source: a heading, and a line for each stage of its present step.
@@ -128,7 +151,7 @@ func drawStages(s screen.Screen, environment string, p operate.Progress) string 
 		lines = append(lines, st.draw(s))
 	}
 	for _, ask := range p.Asks {
-		lines = append(lines, s.Fill(" "+s.Sign(screen.Attention)+" ", ask.Do))
+		lines = append(lines, s.Fill(" "+s.Sign(screen.Attention)+" ", wholeCommands(s, ask.Do)))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -163,8 +186,12 @@ func describeTime(p operate.Progress) string {
 // listStages returns the stages that the version has come to, and the one that it is in.
 func listStages(p operate.Progress) []stageLine {
 	var all []stageLine
+	if p.CameToNought {
+		return []stageLine{{sign: screen.Failed, name: "came to nothing", words: history.Short(p.Version) +
+			" is still current; the rotate Lambda's log says why"}}
+	}
 	if p.Source != operate.Everything {
-		made := stageLine{screen.Done, "made and tested", "", clock(p.Made), ""}
+		made := stageLine{screen.Done, "made and tested", "", clock(p.Made), "", false}
 		if p.Phase == operate.Making {
 			made = stageLine{sign: screen.Busy, name: "being made"}
 			if p.Pending == "" {
@@ -176,10 +203,10 @@ func listStages(p operate.Progress) []stageLine {
 	}
 	if len(p.Buckets) > 0 {
 		written := p.ListWritten()
-		st := stageLine{screen.Done, "written", countNoun(len(written), "bucket"), clock(p.Written), strings.Join(written, ", ")}
+		st := stageLine{screen.Done, "written", countNoun(len(written), "bucket"), clock(p.Written), strings.Join(written, ", "), false}
 		if p.Phase == operate.Writing {
 			done := len(p.Buckets) - len(p.Unwritten)
-			st = stageLine{screen.Busy, "written", fmt.Sprintf("%d of %d", done, len(p.Buckets)), "", "next: " + strings.Join(p.Unwritten, ", ")}
+			st = stageLine{screen.Busy, "written", fmt.Sprintf("%d of %d", done, len(p.Buckets)), "", "next: " + strings.Join(p.Unwritten, ", "), false}
 		}
 		all = append(all, st)
 		if p.Phase == operate.Writing {
@@ -204,7 +231,7 @@ func listConsumerStages(p operate.Progress) []stageLine {
 			names = append(names, f.Name)
 		}
 	}
-	st := stageLine{screen.Done, "followed", fmt.Sprintf("%d of %d", all-len(behind), all), clock(p.FollowedAt), strings.Join(names, ", ")}
+	st := stageLine{screen.Done, "followed", fmt.Sprintf("%d of %d", all-len(behind), all), clock(p.FollowedAt), strings.Join(names, ", "), false}
 	if len(behind) == 0 {
 		if all == 1 && p.Followers[0].Detail != "" {
 			st.words += " (" + p.Followers[0].Detail + ")"
@@ -212,23 +239,23 @@ func listConsumerStages(p operate.Progress) []stageLine {
 		return []stageLine{st}
 	}
 	st.sign, st.when = screen.Busy, ""
-	stages := []stageLine{st}
+	stages, width := []stageLine{st}, 0
+	for _, f := range behind {
+		width = max(width, len(f.Name))
+	}
 	for _, f := range behind {
 		sign := screen.Busy
 		if f.State == "failed" {
 			sign = screen.Failed
 		}
-		stages = append(stages, stageLine{sign: sign, name: f.Name, words: describeBehind(f, p.At)})
+		stages = append(stages, stageLine{sign: sign, name: fmt.Sprintf("%-*s", width, f.Name), words: describeBehind(f, p.At), within: true})
 	}
 	return stages
 }
 
 // describeBehind returns how far a consumer is that has not followed.
 func describeBehind(f operate.Follower, now time.Time) string {
-	text := f.Detail
-	if text == "" {
-		text = f.State
-	}
+	text := f.Describe()
 	if !f.RollingSince.IsZero() && f.State == "rolling" {
 		text += ", rolling for " + formatLength(now.Sub(f.RollingSince))
 	}
@@ -241,19 +268,19 @@ func stageOfOld(p operate.Progress) (stageLine, bool) {
 	dead := p.Dead()
 	switch {
 	case p.Phase == operate.Arrived && len(dead) > 0:
-		return stageLine{screen.Done, "old one", "dead", clock(p.RetiredAt), describeDead(dead, "accepted nowhere")}, true
+		return stageLine{screen.Done, "old one", "dead", clock(p.RetiredAt), describeDead(dead, "accepted nowhere"), false}, true
 	case len(p.Owed) == 0:
 		return stageLine{}, false
 	case p.Phase == operate.Following:
-		return stageLine{"", "old one", "", "", "waits for " + listBehind(p)}, true
+		return stageLine{"", "old one", "", "", "waits for " + listBehind(p), false}, true
 	case p.Held:
-		return stageLine{screen.Attention, "old one", "lives", "", listOwed(p)}, true
+		return stageLine{screen.Attention, "old one", "lives", "", listOwed(p), false}, true
 	case blocked && gate.Until.After(p.At):
-		return stageLine{screen.Busy, "old one", "until " + formatMoment(gate.Until, p.At), "", describeGate(gate)}, true
+		return stageLine{screen.Busy, "old one", "until " + formatMoment(gate.Until, p.At), "", describeGate(gate), false}, true
 	case blocked:
-		return stageLine{screen.Busy, "old one", "", "", describeGate(gate)}, true
+		return stageLine{screen.Busy, "old one", "", "", describeGate(gate), false}, true
 	}
-	return stageLine{screen.Busy, "old one", "", "", "the next pass retires it"}, true
+	return stageLine{screen.Busy, "old one", "", "", "the next pass retires it", false}, true
 }
 
 func listOwed(p operate.Progress) string {
@@ -277,16 +304,22 @@ const narrow = 60
 // draw returns a stage as one line, in columns where there is room; its words go on below themselves.
 func (st stageLine) draw(s screen.Screen) string {
 	sign := s.Sign(st.sign)
+	switch {
+	case st.within && s.Columns() < narrow:
+		return s.Fill("   ", strings.TrimSpace(st.name)+" "+string(st.sign)+" "+st.words)
+	case st.within:
+		return s.Fill(fmt.Sprintf("     %s %s ", st.name, sign), st.words)
+	}
 	if s.Columns() < narrow {
 		words := strings.Join(slices.DeleteFunc([]string{st.name, st.count, st.when, st.words}, func(t string) bool { return t == "" }), "  ")
 		return s.Fill(" "+sign+" ", words)
 	}
-	if st.count == "" && st.when == "" {
-		return s.Fill(fmt.Sprintf(" %s %-10s  ", sign, st.name), st.words)
+	lead := fmt.Sprintf(" %s %-10s ", sign, st.name)
+	switch {
+	case st.count != "":
+		lead += fmt.Sprintf("%-14s %-8s  ", st.count, st.when)
+	case st.when != "":
+		lead = fmt.Sprintf(" %s %-25s %-8s  ", sign, st.name, st.when)
 	}
-	lead := fmt.Sprintf(" %s %-10s %-14s %-8s", sign, st.name, st.count, st.when)
-	if st.count == "" {
-		lead = fmt.Sprintf(" %s %-25s %-8s", sign, st.name, st.when)
-	}
-	return s.Fill(lead+"  ", st.words)
+	return s.Fill(lead, st.words)
 }

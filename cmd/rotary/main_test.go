@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -29,6 +30,12 @@ import (
 
 // TestMain keeps the machine's own credentials and settings away from every test.
 func TestMain(m *testing.M) {
+	if line := os.Getenv(watcherVariable); line != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		code := runWatcher(ctx, strings.Fields(line))
+		stop()
+		os.Exit(code)
+	}
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "ROTARY_") {
 			_ = os.Unsetenv(name)

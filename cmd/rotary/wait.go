@@ -42,11 +42,14 @@ func (c waitCmd) Run(a *app) error {
 		return err
 	}
 	w := &watch{
-		session: s, done: "done", goal: c.For, sources: c.chooseSources(report), timeout: c.Timeout,
+		session: s, done: "changed", goal: c.For, sources: c.chooseSources(report), timeout: c.Timeout,
 		look: replayFirst(report, s.lookNow),
 	}
 	if len(w.sources) == 0 {
 		return c.printIdle(s, report)
+	}
+	if w.isRotation() {
+		w.done = "rotated"
 	}
 	w.title = countThings(len(w.sources))
 	if c.Source != "" {

@@ -272,11 +272,24 @@ func (w *watch) interrupt() error {
 	if w.local {
 		return fmt.Errorf("%s: %w", describeStanding(w.report), context.Canceled)
 	}
-	what := "What is under way goes on"
-	if w.done == "rotated" {
-		what = "The rotation goes on"
+	return stopped{"Stopped watching. " + w.whatGoesOn() + ": " + w.join()}
+}
+
+// whatGoesOn returns that what is watched goes on without this program.
+func (w *watch) whatGoesOn() string {
+	if w.done == "rotated" || w.isRotation() {
+		return "The rotation goes on"
 	}
-	return stopped{"Stopped watching. " + what + ": " + w.join()}
+	return "What is under way goes on"
+}
+
+// isRotation reports whether it is a change of one source that rotary rotates.
+func (w *watch) isRotation() bool {
+	if len(w.sources) != 1 {
+		return false
+	}
+	source, known := w.env.Source(w.sources[0])
+	return known && operate.ByPerson(w.env, source) == nil
 }
 
 // stopped is the outcome of a command that somebody interrupted and that changed nothing by that: exit code 3.
@@ -299,7 +312,11 @@ func (w *watch) end(err error) error {
 	if err != nil || w.report.Environment == "" {
 		return err
 	}
-	_, err = fmt.Fprintln(w.out, w.describeEnd())
+	text := w.describeEnd()
+	if w.shown() {
+		text = w.view().Fill("", text)
+	}
+	_, err = fmt.Fprintln(w.out, text)
 	return err
 }
 

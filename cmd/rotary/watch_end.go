@@ -98,10 +98,6 @@ func isExpired(err error) bool {
 
 // describeExpired returns what is to be done where the credentials have expired.
 func (w *watch) describeExpired(err error) error {
-	goes := "what is under way goes on"
-	if w.done == "rotated" {
-		goes = "the rotation goes on"
-	}
-	return fmt.Errorf("your AWS credentials have expired; %s.\nSign in again (aws sso login), then join: %s\n%w",
-		goes, w.join(), err)
+	return fmt.Errorf("your AWS credentials have expired. %s.\nSign in again (aws sso login), then join: %s\n%w",
+		w.whatGoesOn(), w.join(), err)
 }

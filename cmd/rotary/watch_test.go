@@ -128,7 +128,7 @@ func TestCredentialsThatExpireEndTheWatchingAndNotTheRotation(t *testing.T) {
 		errors.New("failed to refresh cached credentials, refresh cached SSO token failed"),
 	} {
 		looked, _, _, got := watching(t, watch{}, look{report: rotated("current", settling)}, look{err: err})
-		want := "the rotation goes on.\nSign in again (aws sso login), then join: rotary wait dev key\n"
+		want := "expired. The rotation goes on.\nSign in again (aws sso login), then join: rotary wait dev key\n"
 		if looked != 2 || got == nil || !strings.Contains(got.Error(), want) || classifyError(got) != exitFailed {
 			t.Errorf("%v: %d looks and error %v", err, looked, got)
 		}

@@ -110,21 +110,13 @@ func (c *comparison) compareConsumers() {
 		switch {
 		case f.HasFollowed && (c.isNewVersion() || !was.HasFollowed) && all > 1:
 			c.add(NewsFollows, func(e *Event) { e.Consumer, e.Version = f.Name, now.Version })
-		case !f.HasFollowed && (c.isNewVersion() || was.State != f.State || was.Detail != f.Detail):
-			c.add(NewsConsumer, func(e *Event) { e.Consumer, e.Detail, e.Version = f.Name, describeFollower(f), now.Version })
+		case !f.HasFollowed && (c.isNewVersion() || was.Describe() != f.Describe()):
+			c.add(NewsConsumer, func(e *Event) { e.Consumer, e.Detail, e.Version = f.Name, f.Describe(), now.Version })
 		}
 	}
 	if behind := len(now.Behind()); behind == 0 && all > 0 && c.reaches(Retiring) {
 		c.add(NewsFollowed, func(e *Event) { e.Followed, e.Of, e.Version = all, all, now.Version })
 	}
-}
-
-// describeFollower returns how far a consumer is.
-func describeFollower(f Follower) string {
-	if f.Detail == "" {
-		return f.State
-	}
-	return f.Detail
 }
 
 func (c *comparison) compareGate() {

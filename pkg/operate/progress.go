@@ -2,6 +2,7 @@ package operate
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -68,6 +69,17 @@ type Follower struct {
 	plan.ConsumerReport
 	HasFollowed bool
 	At          time.Time // when it was first seen to have; before the first report, since when it runs that
+}
+
+// Describe returns how far a consumer is, without what is said twice.
+func (f Follower) Describe() string {
+	parts := slices.DeleteFunc(strings.Split(f.Detail, "; "), func(part string) bool {
+		return part == "" || strings.HasPrefix(part, "the rollout of ")
+	})
+	if len(parts) == 0 {
+		return f.State
+	}
+	return strings.Join(parts, "; ")
 }
 
 // Everything stands for all that an environment has, in the place of a source: every bucket and every consumer.
@@ -207,7 +219,7 @@ func (p Progress) estimate(s plan.SourceReport) time.Duration {
 	case p.Phase == Making:
 		return pace.Total()
 	case p.Phase == Retiring && gate.Reason == plan.Settling:
-		return gate.Until.Sub(p.At) + lastPass + later
+		return max(gate.Until.Sub(p.At), lastPass) + later
 	case p.Phase == Retiring && gate.Until.After(p.At):
 		return max(gate.Until.Sub(p.At)+lastPass, pace.Step()-spent) + later
 	case p.Phase == Retiring:
