@@ -272,15 +272,25 @@ func stageOfOld(p operate.Progress) (stageLine, bool) {
 	case len(p.Owed) == 0:
 		return stageLine{}, false
 	case p.Phase == operate.Following:
-		return stageLine{"", "old one", "", "", "waits for " + listBehind(p), false}, true
+		return stageLine{"", "old one", "", "", "waits for " + listBehind(p) + describeDeadline(p), false}, true
 	case p.Held:
 		return stageLine{screen.Attention, "old one", "lives", "", listOwed(p), false}, true
 	case blocked && gate.Until.After(p.At):
-		return stageLine{screen.Busy, "old one", "until " + formatMoment(gate.Until, p.At), "", describeGate(gate), false}, true
+		return stageLine{screen.Busy, "old one", "until " + formatMoment(gate.Until, p.At), "", describeGate(gate) + describeDeadline(p), false}, true
 	case blocked:
-		return stageLine{screen.Busy, "old one", "", "", describeGate(gate), false}, true
+		return stageLine{screen.Busy, "old one", "", "", describeGate(gate) + describeDeadline(p), false}, true
 	}
 	return stageLine{screen.Busy, "old one", "", "", "the next pass retires it", false}, true
+}
+
+// describeDeadline returns when an emergency ends what is owed; "" without one.
+func describeDeadline(p operate.Progress) string {
+	for _, o := range p.Owed {
+		if o.Dies.After(p.At) {
+			return "; dies at " + formatMoment(o.Dies, p.At) + ", whoever uses it then"
+		}
+	}
+	return ""
 }
 
 func listOwed(p operate.Progress) string {

@@ -39,6 +39,10 @@ func boardItems() []item {
 	writing.Unwritten = []string{"worker-secrets"}
 	settling := p("worker", operate.Retiring, 5*time.Minute)
 	settling.Owed = owed(plan.Settling, nine.Add(18*time.Minute))
+	emergency := p("leaked", operate.Following, 20*time.Minute)
+	emergency.Followers = append(emergency.Followers, follower("worker", "rolling", "1 of 2 tasks on worker:9"))
+	emergency.Owed = owed(plan.InUse, time.Time{})
+	emergency.Owed[0].Dies = nine.Add(33 * time.Minute)
 	held := p("vendors", operate.Retiring, 0)
 	held.Owed, held.Held = owed(plan.ByHand, time.Time{}), true
 	held.Asks = []operate.Ask{{Reason: plan.ByHand, Do: "safe to revoke at the vendor now: the old VENDOR_A_API_KEY; then: rotary retire production vendors --revoked"}}
@@ -53,7 +57,7 @@ func boardItems() []item {
 	refused := item{words: "refused: version 7e6b41e6 is not retired yet", sign: screen.Failed}
 	refused.Source = "another-source-with-a-long-name"
 	all := []item{waiting, refused}
-	for _, progress := range []operate.Progress{handshake, making, writing, settling, held, failed, done, nought} {
+	for _, progress := range []operate.Progress{handshake, making, writing, settling, emergency, held, failed, done, nought} {
 		all = append(all, item{Progress: progress})
 	}
 	return all

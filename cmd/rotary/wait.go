@@ -20,7 +20,7 @@ type waitCmd struct {
 func (waitCmd) Help() string {
 	return `Shows how whatever is under way goes: rotations, and values that were put; who started them does not matter. Changes nothing, and may be interrupted and run again at any time. On a terminal the board is drawn over itself; elsewhere each change is a line; with --json each is an object on a line, and the last has "event": "end".
 
-Exit code 0 once what is waited for has come about, and where nothing is under way. 3 where the time is up, or where only a person can end it: a credential that has to be revoked at its vendor, RETAIN, a rollout that failed, a value that its target has not accepted. That is not waited for: it says what to do. 1 where it cannot look any more.
+Exit code 0 once what is waited for has come about, and where nothing is under way. 3 where the time is up, or where only a person can end it: a credential that has to be revoked at its vendor, RETAIN, a rollout that failed, a value that its target has not accepted. That is not waited for: it says what to do. 1 where it cannot look any more. Ctrl-C ends the watching alone: exit code 3.
 
 Examples:
   rotary wait production

@@ -85,7 +85,7 @@ func (w *watch) run() error {
 		if !w.app.now().Before(end) {
 			return w.end(w.describeTimeout())
 		}
-		if err := w.wait(w.ctx, operate.NextLook(w.report)); err != nil {
+		if err := w.wait(w.ctx, operate.NextLook(w.report, w.now...)); err != nil {
 			return w.end(w.interrupt())
 		}
 	}
@@ -160,6 +160,9 @@ func (s *session) place() screen.Place {
 func (w *watch) describePace(p operate.Progress) string {
 	s := w.report.Source(p.Source)
 	text := s.Rotator
+	if s.Pace.Steps == 0 {
+		return text // of deployed functions that do not tell
+	}
 	if n := s.Pace.Steps; n > 1 {
 		text += fmt.Sprintf(" · %d steps · about %s", n, formatAbout(s.Pace.Total()))
 	} else {

@@ -153,6 +153,20 @@ func TestWatchingTakesTwiceTheEstimateAndTellsEachThingOnce(t *testing.T) {
 	}
 }
 
+func TestARotationThatCameToNothingHasFailed(t *testing.T) {
+	before := over()
+	before.Sources[0].Version = "v-old00000"
+	w := watch{}
+	w.tracker.Start(operate.Watch{Source: "key", Before: "v-old00000", Version: "v-new00000"}, nine)
+	looked, _, errs, err := watching(t, w, look{report: before})
+	if looked != 3 || err == nil || classifyError(err) != exitFailed || !strings.Contains(err.Error(), "has come to nothing: old00000 is still current; the rotate Lambda's log says why") {
+		t.Errorf("%d looks and error %v", looked, err)
+	}
+	if !strings.Contains(errs, "09:00:10 key came to nothing: old00000 is still current") {
+		t.Errorf("it says %q", errs)
+	}
+}
+
 func TestInterruptedItSaysThatTheRotationGoesOnAndHowToJoin(t *testing.T) {
 	_, _, _, err := watching(t, watch{}, look{report: rotated("current", settling), interrupt: true})
 	var errs bytes.Buffer

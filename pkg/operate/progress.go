@@ -194,6 +194,9 @@ func (p Progress) Gate() (plan.Wait, bool) {
 
 // Reaches reports whether a goal is reached.
 func (p Progress) Reaches(g Goal) bool {
+	if p.CameToNought {
+		return false
+	}
 	if g == Followed && p.Step == p.Steps && p.Phase == Retiring && p.Pending == "" {
 		return true
 	}
@@ -208,8 +211,18 @@ func (p Progress) IsOver(g Goal) bool { return p.Reaches(g) || p.Held || p.CameT
 const lastPass = time.Minute
 
 // estimate returns how long the change still takes where everybody follows. The pace is that of the gates; once a gate
-// has a time of its own, that counts.
+// has a time of its own, or an emergency a deadline, that counts.
 func (p Progress) estimate(s plan.SourceReport) time.Duration {
+	left := p.estimatePace(s)
+	for _, o := range p.Owed {
+		if dies := o.Dies.Sub(p.At); p.Steps == 1 && dies > 0 {
+			left = min(left, dies+lastPass)
+		}
+	}
+	return left
+}
+
+func (p Progress) estimatePace(s plan.SourceReport) time.Duration {
 	pace, later := s.Pace, s.Pace.After(p.Step)
 	gate, _ := p.Gate()
 	spent := p.At.Sub(s.Since)
@@ -244,9 +257,9 @@ func ListUnderWay(r plan.Report) []string {
 	return names
 }
 
-// NextLook returns how long to wait before the next look: until the report's own soonest time, and between five and
-// thirty seconds.
-func NextLook(r plan.Report) time.Duration {
+// NextLook returns how long to wait before the next look at changes: until the report's own soonest time, and between
+// five and thirty seconds.
+func NextLook(r plan.Report, changes ...Progress) time.Duration {
 	const soonest, latest = 5 * time.Second, 30 * time.Second
 	pause := latest
 	for _, w := range r.Waits {
@@ -254,7 +267,8 @@ func NextLook(r plan.Report) time.Duration {
 			pause = min(pause, left)
 		}
 	}
-	if len(r.Steps) > 0 || r.Rolling() {
+	isMade := func(p Progress) bool { return p.Phase == Making && !p.Held }
+	if len(r.Steps) > 0 || r.Rolling() || slices.ContainsFunc(changes, isMade) {
 		return soonest
 	}
 	return max(pause, soonest)

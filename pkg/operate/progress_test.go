@@ -42,10 +42,11 @@ func TestHowFarAChangeIs(t *testing.T) {
 		"readers drain":             {func(*plan.Report) {}, Retiring, 0, 10 * time.Minute},
 		"a gate knows its time": {func(r *plan.Report) {
 			r.Sources[0].Owed[0].Blocked[0] = plan.Wait{Reason: plan.Settling, Until: r.At.Add(3 * time.Minute)}
-		}, Retiring, 0, 4 * time.Minute},
+		}, Retiring, 0, 3 * time.Minute},
 		"a drain is longer": {func(r *plan.Report) {
 			r.Sources[0].Owed[0].Blocked[0] = plan.Wait{Reason: plan.Draining, Until: r.At.Add(time.Hour)}
 		}, Retiring, 0, time.Hour + time.Minute},
+		"a deadline comes before":  {func(r *plan.Report) { r.Sources[0].Owed[0].Dies = r.At.Add(2 * time.Minute) }, Retiring, 0, 3 * time.Minute},
 		"of three it is the first": {func(r *plan.Report) { r.Sources[0].Pace.Steps = 3 }, Retiring, 0, 10*time.Minute + 30*time.Minute},
 		"nothing is owed":          {func(r *plan.Report) { r.Sources[0].Owed = nil }, Arrived, 0, 0},
 	} {
@@ -168,7 +169,7 @@ func TestARotationThatLeavesNoTraceCameToNothing(t *testing.T) {
 				t.Errorf("%s: over %v after %d reports", name, p[0].IsOver(Dead), i+1)
 			}
 		}
-		if p[0].CameToNought != (c.want != nil) {
+		if p[0].CameToNought != (c.want != nil) || p[0].Reaches(Dead) == p[0].CameToNought && name != "nothing was under way" {
 			t.Errorf("%s: came to nothing %v", name, p[0].CameToNought)
 		}
 	}
@@ -192,6 +193,15 @@ func TestTheNextLookIsDueWhenTheReportSaysSo(t *testing.T) {
 		if got := NextLook(c.report); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+func TestWhatIsBeingMadeIsLookedAtSoon(t *testing.T) {
+	if got := NextLook(plan.Report{At: nine}, Progress{Phase: Retiring}, Progress{Phase: Making}); got != 5*time.Second {
+		t.Error(got)
+	}
+	if got := NextLook(plan.Report{At: nine}, Progress{Phase: Making, Held: true}); got != 30*time.Second {
+		t.Error(got)
 	}
 }
 
