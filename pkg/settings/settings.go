@@ -68,12 +68,16 @@ func Load(target any) error { return LoadFrom(target, os.LookupEnv) }
 //	err := settings.LoadJSON(&s, os.Getenv("API_SECRETS"))
 func LoadJSON(target any, bundle string) error {
 	var values map[string]*string
-	if err := json.Unmarshal([]byte(bundle), &values); err != nil || values == nil {
-		return errors.New("settings: the bundle is not a JSON object of texts") // err could quote it
+	malformed := json.Unmarshal([]byte(bundle), &values) != nil || values == nil // the error could quote it
+	for _, value := range values {
+		malformed = malformed || value == nil
+	}
+	if malformed {
+		return errors.New("settings: the bundle is not a JSON object of texts")
 	}
 	return LoadFrom(target, func(name string) (string, bool) {
-		value := values[name]
-		if value == nil {
+		value, has := values[name]
+		if !has {
 			return "", false
 		}
 		return *value, true

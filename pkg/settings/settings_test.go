@@ -92,13 +92,13 @@ func TestEverythingThatIsWrongIsReportedAtOnce(t *testing.T) {
 
 func TestABundleIsRead(t *testing.T) {
 	var a app
-	if err := settings.LoadJSON(&a, `{"SHARED__NAME": "n", "SHARED__KEY": "k", "ELSE": "x", "LIVE": null}`); err != nil || a.Shared.Name != "n" {
+	if err := settings.LoadJSON(&a, `{"SHARED__NAME": "n", "SHARED__KEY": "k", "ELSE": "x"}`); err != nil || a.Shared.Name != "n" {
 		t.Errorf("%v: %+v", err, a)
 	}
 	if err := settings.LoadJSON(&a, `{"SHARED__NAME": "n"}`); err == nil || !strings.Contains(err.Error(), "SHARED__KEY is missing") {
 		t.Error(err)
 	}
-	for _, bundle := range []string{"", "hunter2", `{"SHARED__NAME": "hunter2"`, `["hunter2"]`, `{"SHARED__NAME": 1}`, "null"} {
+	for _, bundle := range []string{"", "hunter2", `{"SHARED__NAME": "hunter2"`, `["hunter2"]`, `{"SHARED__NAME": 1}`, `{"SHARED__NAME": null}`, "null"} {
 		if err := settings.LoadJSON(&a, bundle); err == nil || err.Error() != "settings: the bundle is not a JSON object of texts" {
 			t.Errorf("%q: %v", bundle, err)
 		}
