@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"go/token"
@@ -22,7 +23,7 @@ type settingsCmd struct {
 	Env     string `placeholder:"ENV" help:"Only the names of one environment. Default: those of all."`
 	Out     string `placeholder:"FILE" help:"Write to this file, in place of what is there. Default: standard output."`
 	Check   bool   `help:"Write nothing: exit code 1 where --out is not what would be written."`
-	Package string `default:"config" env:"GOPACKAGE" placeholder:"NAME" help:"The package, for go."`
+	Package string `env:"GOPACKAGE" placeholder:"NAME" help:"The package of go. Default: that of go generate, or config."`
 }
 
 func (settingsCmd) Help() string {
@@ -57,6 +58,7 @@ type settingsView struct {
 }
 
 func (c settingsCmd) Run(a *app) error {
+	c.Package = cmp.Or(c.Package, "config")
 	if c.Check && c.Out == "" {
 		return invalid{errors.New("settings: --check compares a file: name it with --out FILE")}
 	}

@@ -30,11 +30,11 @@ func requireNode(t *testing.T) string {
 	return folder
 }
 
-// typeScriptFolder returns a folder with the generated modules, checked and compiled, and a program in JavaScript.
-func typeScriptFolder(t *testing.T, program string) string {
+// compileTypeScript returns a folder with the generated modules, checked and compiled.
+func compileTypeScript(t *testing.T) string {
 	t.Helper()
 	tools := requireNode(t)
-	dir := writeFiles(t, map[string]string{"package.json": `{"type": "module"}`, "program.js": program, "use.ts": useTypeScript})
+	dir := writeFiles(t, map[string]string{"package.json": `{"type": "module"}`, "use.ts": useTypeScript})
 	if err := os.Symlink(filepath.Join(tools, "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +71,26 @@ export function use(s: Settings): string {
 export const again: Settings = load({});
 `
 
-func TestTypeScriptRefusesWhatRotaryRefuses(t *testing.T) {
-	dir := typeScriptFolder(t, `
+func TestTypeScript(t *testing.T) {
+	dir := compileTypeScript(t)
+	t.Run("refuses what rotary refuses", func(t *testing.T) { refusesInTypeScript(t, dir) })
+	t.Run("is used", func(t *testing.T) { usesTypeScript(t, dir) })
+	t.Run("shows no value", func(t *testing.T) { showsInTypeScript(t, dir) })
+	t.Run("a page has no name of the server", func(t *testing.T) { bundlesPage(t, dir) })
+}
+
+// writeProgram writes a program beside the modules, and returns its name.
+func writeProgram(t *testing.T, dir, text string) string {
+	t.Helper()
+	name := strings.ReplaceAll(t.Name()[strings.LastIndex(t.Name(), "/")+1:], " ", "-") + ".js"
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func refusesInTypeScript(t *testing.T, dir string) {
+	program := writeProgram(t, dir, `
 import { readFileSync } from "node:fs";
 for (const name of ["SHARED__NEEDED__COUNT", "SHARED__NEEDED__DEEP__KEY", "SHARED__NEEDED__DEEP__BASE_URL", "VENDOR_API_KEY", "WORKER__NAME"]) {
   process.env[name] = name.endsWith("URL") ? "https://h" : "1";
@@ -91,11 +109,11 @@ const problems = (read, environment) => {
 const all = JSON.parse(readFileSync(0, "utf8"));
 console.log(JSON.stringify(all.map((environment) => ({ ...problems(load, environment), ...problems(shown, environment) }))));
 `)
-	requireSameAnswers(t, 2000, func(all []variables) []variables { return runJSON[[]variables](t, dir, nil, all, "node", "program.js") })
+	requireSameAnswers(t, 2000, func(all []variables) []variables { return runJSON[[]variables](t, dir, nil, all, "node", program) })
 }
 
-func TestTypeScriptIsUsed(t *testing.T) {
-	dir := typeScriptFolder(t, `
+func usesTypeScript(t *testing.T, dir string) {
+	program := writeProgram(t, dir, `
 import { settings, load, loadJSON, SettingsError, Secret } from "./settings.js";
 const n = settings.shared.needed;
 console.log(n.count + 1, settings.shared.plain.flag, n.deep.key.reveal(), settings.shared.plain.doc, settings.shared.plain.url,
@@ -117,14 +135,14 @@ true SettingsError: 5 settings cannot be read: SHARED__NEEDED__COUNT is too larg
 SettingsError: 1 setting cannot be read: the bundle is not a JSON object of texts
 `
 	for _, env := range []variables{usable(), bundled(t)} {
-		if got := string(runProgram(t, dir, env, nil, "node", "program.js")); got != want {
+		if got := string(runProgram(t, dir, env, nil, "node", program)); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }
 
-func TestTypeScriptShowsNoValue(t *testing.T) {
-	dir := typeScriptFolder(t, `
+func showsInTypeScript(t *testing.T, dir string) {
+	program := writeProgram(t, dir, `
 import { inspect } from "node:util";
 const show = (value) => {
   console.log(value, String(value), inspect(value, { showHidden: true, depth: 20, getters: true, customInspect: false }), JSON.stringify(value));
@@ -152,30 +170,30 @@ try {
 }
 `)
 	values, search := goodCanaries(t)
-	out := runProgram(t, dir, values, nil, "node", "program.js")
+	out := runProgram(t, dir, values, nil, "node", program)
 	requireNothingFound(t, search, "of settings", out)
 	if !bytes.Contains(out, []byte("[secret]")) || bytes.Contains(out, []byte("cannot be read")) {
 		t.Errorf("%s", out)
 	}
 	values, search = canaries(t)
-	out = runProgram(t, dir, values, nil, "node", "program.js")
+	out = runProgram(t, dir, values, nil, "node", program)
 	requireNothingFound(t, search, "of errors", out)
 	if !bytes.Contains(out, []byte("SHARED__SECRET__URL is not a URL")) {
 		t.Errorf("%s", out)
 	}
 	values = variables{"KITCHEN": `{"` + values["VENDOR_API_KEY"]}
-	out = runProgram(t, dir, values, nil, "node", "program.js")
+	out = runProgram(t, dir, values, nil, "node", program)
 	requireNothingFound(t, search, "of a bundle", out)
 	if !bytes.Contains(out, []byte("the bundle is not a JSON object of texts")) {
 		t.Errorf("%s", out)
 	}
 }
 
-// TestAPageHasNoNameOfTheServer bundles code of a page that imports the public file, as frameworks do: what it names is
+// bundlesPage bundles code of a page that imports the public file, as frameworks do: what it names is
 // replaced by values, and nothing of the server's file comes with it.
-func TestAPageHasNoNameOfTheServer(t *testing.T) {
-	dir := typeScriptFolder(t, `import { settings } from "./settings.public.js"; document.title = settings.nextPublicStage;`)
-	runProgram(t, dir, nil, nil, "node_modules/.bin/esbuild", "program.js", "--bundle", "--minify", "--platform=browser", "--outfile=page.js",
+func bundlesPage(t *testing.T, dir string) {
+	program := writeProgram(t, dir, `import { settings } from "./settings.public.js"; document.title = settings.nextPublicStage;`)
+	runProgram(t, dir, nil, nil, "node_modules/.bin/esbuild", program, "--bundle", "--minify", "--platform=browser", "--outfile=page.js",
 		`--define:process.env.NEXT_PUBLIC_STAGE="c4n4ry-stage"`, `--define:process.env.NEXT_PUBLIC_ANON_KEY="c4n4ry-anon"`)
 	page, err := os.ReadFile(filepath.Join(dir, "page.js"))
 	if err != nil {
