@@ -73,8 +73,8 @@ func newHolder(value string) *holder {
 	return h
 }
 
-// print returns what printers, loggers, encoders and templates make of v.
-func print(v any) string {
+// printEveryWay returns what printers, loggers, encoders and templates make of v.
+func printEveryWay(v any) string {
 	var out bytes.Buffer
 	for _, verb := range strings.Fields("%v %+v %#v %T %s %q %x %X %d %t %b %o %U %e %p %w %10v %#q %08d %!") {
 		fmt.Fprintf(&out, verb, v)
@@ -116,18 +116,18 @@ func FuzzNoValueIsShown(f *testing.F) {
 		// Names and reasons stand in every error: a value that is a part of them proves nothing.
 		value = "K4N-" + value + "-N4K"
 		h := newHolder(value)
-		requireHidden(t, value, "a holder", print(h)+print(*h)+print(h.Shown)+print(h.hidden)+print(h.inner)+print(h.Map)+print(h.Slice))
+		requireHidden(t, value, "a holder", printEveryWay(h)+printEveryWay(*h)+printEveryWay(h.Shown)+printEveryWay(h.hidden)+printEveryWay(h.inner)+printEveryWay(h.Map)+printEveryWay(h.Slice))
 		for _, check := range []string{"", "bool", "int", "json", "pem", "url", "/^sk_live_/"} {
 			for _, target := range newTargets() {
 				err := settings.LoadFrom(target[check], lookup("V", value))
-				requireHidden(t, value, "an error", print(err)+print(errors.Unwrap(err))+fmt.Sprintf("%#v", err))
+				requireHidden(t, value, "an error", printEveryWay(err)+printEveryWay(errors.Unwrap(err))+fmt.Sprintf("%#v", err))
 			}
 		}
 		err := settings.LoadJSON(h, value)
-		requireHidden(t, value, "a bundle's error", print(err)+fmt.Sprintf("%#v", errors.Unwrap(err)))
+		requireHidden(t, value, "a bundle's error", printEveryWay(err)+fmt.Sprintf("%#v", errors.Unwrap(err)))
 		text, _ := json.Marshal(map[string]any{"V": []string{value}})
 		err = settings.LoadJSON(h, string(text))
-		requireHidden(t, value, "a bundle's error", print(err)+fmt.Sprintf("%#v", errors.Unwrap(err)))
+		requireHidden(t, value, "a bundle's error", printEveryWay(err)+fmt.Sprintf("%#v", errors.Unwrap(err)))
 	})
 }
 

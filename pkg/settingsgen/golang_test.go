@@ -61,8 +61,8 @@ func judge() {
 }
 `
 
-// buildGo compiles goProgram with the kitchen's settings, and returns its path.
-func buildGo(t *testing.T) string {
+// compileGo compiles a program with generated settings, and returns its path.
+func compileGo(t *testing.T, program string, config []byte) string {
 	t.Helper()
 	module, err := filepath.Abs("../settings")
 	if err != nil {
@@ -71,12 +71,12 @@ func buildGo(t *testing.T) string {
 	dir := writeFiles(t, map[string]string{
 		"go.mod": "module example.com/app\n\ngo 1.22\n\nrequire github.com/rotary-secrets/rotary/pkg/settings v0.0.0\n\n" +
 			"replace github.com/rotary-secrets/rotary/pkg/settings => " + module + "\n",
-		"main.go": goProgram,
+		"main.go": program,
 	})
 	if err := os.Mkdir(filepath.Join(dir, "config"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "config", "settings.go"), generate(t, "go")[0].Text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "config", "settings.go"), config, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	env := variables{"GOWORK": "off", "GOPROXY": "off", "GOFLAGS": "-trimpath", "GOCACHE": os.Getenv("GOCACHE"), "GOTOOLCHAIN": "local"}
@@ -86,7 +86,7 @@ func buildGo(t *testing.T) string {
 }
 
 func TestGo(t *testing.T) {
-	app := buildGo(t)
+	app := compileGo(t, goProgram, generate(t, "go")[0].Text)
 	t.Run("refuses what rotary refuses", func(t *testing.T) {
 		requireSameAnswers(t, 2000, func(all []variables) []variables { return runJSON[[]variables](t, "", nil, all, app, "judge") })
 	})

@@ -30,6 +30,9 @@ func (d dialect) translate(pattern string) (string, error) {
 	return p.String(), nil
 }
 
+// notAtWord is \B as Go has it. Python's, up to 3.13, is nowhere in the empty text.
+const notAtWord = `(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_])(?![0-9A-Za-z_]))`
+
 type printer struct {
 	strings.Builder
 	dialect
@@ -106,7 +109,7 @@ func countOf(re *syntax.Regexp) string {
 func (p *printer) printFixed(op syntax.Op) {
 	p.WriteString(map[syntax.Op]string{
 		syntax.OpNoMatch: `[^\s\S]`, syntax.OpEmptyMatch: "(?:)", syntax.OpAnyCharNotNL: `[^\n]`, syntax.OpAnyChar: `[\s\S]`,
-		syntax.OpBeginText: "^", syntax.OpEndText: p.end, syntax.OpWordBoundary: `\b`, syntax.OpNoWordBoundary: `\B`,
+		syntax.OpBeginText: "^", syntax.OpEndText: p.end, syntax.OpWordBoundary: `\b`, syntax.OpNoWordBoundary: notAtWord,
 		syntax.OpBeginLine: `(?:^|(?<=\n))`, syntax.OpEndLine: `(?:` + p.end + `|(?=\n))`,
 	}[op])
 }

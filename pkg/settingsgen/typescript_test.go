@@ -3,6 +3,7 @@ package settingsgen_test
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -30,22 +31,20 @@ func requireNode(t *testing.T) string {
 	return folder
 }
 
-// compileTypeScript returns a folder with the generated modules, checked and compiled.
-func compileTypeScript(t *testing.T) string {
+// compileTypeScript returns a folder with modules, checked and compiled.
+func compileTypeScript(t *testing.T, modules map[string]string) string {
 	t.Helper()
 	tools := requireNode(t)
-	dir := writeFiles(t, map[string]string{"package.json": `{"type": "module"}`, "use.ts": useTypeScript})
+	names := slices.Sorted(maps.Keys(modules))
+	modules["package.json"] = `{"type": "module"}`
+	dir := writeFiles(t, modules)
 	if err := os.Symlink(filepath.Join(tools, "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range generate(t, "typescript") {
-		if err := os.WriteFile(filepath.Join(dir, "settings"+file.Suffix+".ts"), file.Text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	runProgram(t, dir, nil, nil, "node_modules/.bin/tsc", "--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes",
+	options := []string{"--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes",
 		"--verbatimModuleSyntax", "--erasableSyntaxOnly", "--noUnusedLocals", "--noUnusedParameters", "--target", "es2022",
-		"--module", "nodenext", "--types", "node", "use.ts", "settings.ts", "settings.public.ts")
+		"--module", "nodenext", "--types", "node"}
+	runProgram(t, dir, nil, nil, "node_modules/.bin/tsc", append(options, names...)...)
 	return dir
 }
 
@@ -72,7 +71,8 @@ export const again: Settings = load({});
 `
 
 func TestTypeScript(t *testing.T) {
-	dir := compileTypeScript(t)
+	files := generate(t, "typescript")
+	dir := compileTypeScript(t, map[string]string{"use.ts": useTypeScript, "settings.ts": string(files[0].Text), "settings.public.ts": string(files[1].Text)})
 	t.Run("refuses what rotary refuses", func(t *testing.T) { refusesInTypeScript(t, dir) })
 	t.Run("is used", func(t *testing.T) { usesTypeScript(t, dir) })
 	t.Run("shows no value", func(t *testing.T) { showsInTypeScript(t, dir) })

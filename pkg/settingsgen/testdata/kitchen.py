@@ -209,7 +209,7 @@ class SharedSettings(_Settings):
         pem: Annotated[SecretStr | None, _PEM] = None
         port: Annotated[SecretStr | None, _INT] = None
         url: Annotated[SecretStr | None, _URL] = None
-        word: Annotated[SecretStr | None, _matches(r"\b\xe9?[\x22\x27\\\x60]+|[!-\/:-@\[-\x60\{-~]{2}\B|^\Z", "does not match /\\bé?[\"`'\\\\]+|[[:punct:]]{2}\\B|^\\z/")] = None
+        word: Annotated[SecretStr | None, _matches(r"\b\xe9?[\x22\x27\\\x60]+|[!-\/:-@\[-\x60\{-~]{2}(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_])(?![0-9A-Za-z_]))|^\Z", "does not match /\\bé?[\"`'\\\\]+|[[:punct:]]{2}\\B|^\\z/")] = None
 
     needed: NeededSettings
     plain: PlainSettings = Field(default_factory=PlainSettings)

@@ -75,7 +75,7 @@ const variables = z.object({
   SHARED__SECRET__PEM: pemText.transform(hide).optional(),
   SHARED__SECRET__PORT: intText.transform(hide).optional(),
   SHARED__SECRET__URL: urlText.transform(hide).optional(),
-  SHARED__SECRET__WORD: z.string().regex(new RegExp("\\b\\xe9?[\\x22\\x27\\\\\\x60]+|[!-\\/:-@\\[-\\x60\\{-~]{2}\\B|^$", "u"), "does not match /\\bé?[\"`'\\\\]+|[[:punct:]]{2}\\B|^\\z/").transform(hide).optional(),
+  SHARED__SECRET__WORD: z.string().regex(new RegExp("\\b\\xe9?[\\x22\\x27\\\\\\x60]+|[!-\\/:-@\\[-\\x60\\{-~]{2}(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_])(?![0-9A-Za-z_]))|^$", "u"), "does not match /\\bé?[\"`'\\\\]+|[[:punct:]]{2}\\B|^\\z/").transform(hide).optional(),
   VENDOR_API_KEY: z.string().transform(hide),
   WORKER__ANON_KEY: z.string().optional(),
   WORKER__NAME: z.string(),
