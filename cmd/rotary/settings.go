@@ -63,7 +63,8 @@ func (c settingsCmd) Run(a *app) error {
 		return invalid{errors.New("settings: --check compares a file: name it with --out FILE")}
 	}
 	if c.Lang == "go" && !token.IsIdentifier(c.Package) {
-		return invalid{fmt.Errorf("settings: %s is no name for a package of Go: give one with --package NAME", manifest.Quote(c.Package))}
+		return invalid{fmt.Errorf("settings: %s is no name for a package of Go: give one with --package NAME",
+			manifest.Quote(c.Package))}
 	}
 	bucket, err := c.readBucket(a)
 	if err != nil {
@@ -91,8 +92,8 @@ func (c settingsCmd) readBucket(a *app) (settingsgen.Bucket, error) {
 	}
 	if _, known := file.Buckets[c.Bucket]; !known {
 		names := slices.Sorted(maps.Keys(file.Buckets))
-		return settingsgen.Bucket{}, invalid{fmt.Errorf("the manifest has no bucket %s%s; it has %s", manifest.Quote(c.Bucket),
-			suggestBucket(c.Bucket, names), strings.Join(names, ", "))}
+		return settingsgen.Bucket{}, invalid{fmt.Errorf("the manifest has no bucket %s%s; it has %s",
+			manifest.Quote(c.Bucket), suggestBucket(c.Bucket, names), strings.Join(names, ", "))}
 	}
 	bucket, err := settingsgen.Read(file, c.Bucket, c.Env)
 	if err != nil {
@@ -173,7 +174,8 @@ func (c settingsCmd) writeSettings(a *app, view settingsView) error {
 		}
 		view.Files[i].State = state
 		if state == "old" || state == "missing" {
-			failed = errors.Join(failed, fmt.Errorf("%s is %s: run %s --out %s%s", file.Path, state, c.command(), c.Out, a.manifestFlag()))
+			failed = errors.Join(failed, fmt.Errorf("%s is %s: run %s --out %s%s", file.Path, state, c.command(), c.Out,
+				a.manifestFlag()))
 		}
 	}
 	if a.json {
@@ -183,7 +185,8 @@ func (c settingsCmd) writeSettings(a *app, view settingsView) error {
 		fmt.Fprintf(a.out, "%s: %s\n", file.Path, file.State)
 	}
 	if !c.Check {
-		fmt.Fprintf(a.out, "%s of bucket %s, %d of them secret\n", countNoun(view.Settings, "setting"), view.Bucket, view.Secrets)
+		fmt.Fprintf(a.out, "%s of bucket %s, %d of them secret\n", countNoun(view.Settings, "setting"), view.Bucket,
+			view.Secrets)
 		a.notePartial(view)
 	}
 	return failed

@@ -76,7 +76,8 @@ func findTypeClashes(structs []goStruct) (reasons []string) {
 	for i, s := range structs {
 		for _, before := range structs[:i] {
 			if s.Name == before.Name {
-				reasons = append(reasons, fmt.Sprintf("%s and %s would both be in a type called %s", before.example, s.example, s.Name))
+				reasons = append(reasons, fmt.Sprintf("%s and %s would both be in a type called %s",
+					before.example, s.example, s.Name))
 			}
 		}
 	}

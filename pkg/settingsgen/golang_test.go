@@ -64,25 +64,26 @@ func judge() {
 // compileGo compiles a program with generated settings, and returns its path.
 func compileGo(t *testing.T, program string, config []byte) string {
 	t.Helper()
+	dir := goModule(t, map[string]string{"main.go": program, "config/settings.go": string(config)})
+	runProgram(t, dir, goEnvironment(), nil, "go", "vet", "./...")
+	runProgram(t, dir, goEnvironment(), nil, "go", "build", "-o", "app", ".")
+	return filepath.Join(dir, "app")
+}
+
+func goEnvironment() variables {
+	return variables{"GOWORK": "off", "GOPROXY": "off", "GOFLAGS": "-trimpath", "GOCACHE": os.Getenv("GOCACHE"), "GOTOOLCHAIN": "local"}
+}
+
+// goModule returns the folder of a module with these files, that uses pkg/settings.
+func goModule(t *testing.T, files map[string]string) string {
+	t.Helper()
 	module, err := filepath.Abs("../settings")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := writeFiles(t, map[string]string{
-		"go.mod": "module example.com/app\n\ngo 1.22\n\nrequire github.com/rotary-secrets/rotary/pkg/settings v0.0.0\n\n" +
-			"replace github.com/rotary-secrets/rotary/pkg/settings => " + module + "\n",
-		"main.go": program,
-	})
-	if err := os.Mkdir(filepath.Join(dir, "config"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "config", "settings.go"), config, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	env := variables{"GOWORK": "off", "GOPROXY": "off", "GOFLAGS": "-trimpath", "GOCACHE": os.Getenv("GOCACHE"), "GOTOOLCHAIN": "local"}
-	runProgram(t, dir, env, nil, "go", "vet", "./...")
-	runProgram(t, dir, env, nil, "go", "build", "-o", "app", ".")
-	return filepath.Join(dir, "app")
+	files["go.mod"] = "module example.com/app\n\ngo 1.22\n\nrequire github.com/rotary-secrets/rotary/pkg/settings v0.0.0\n\n" +
+		"replace github.com/rotary-secrets/rotary/pkg/settings => " + module + "\n"
+	return writeFiles(t, files)
 }
 
 func TestGo(t *testing.T) {

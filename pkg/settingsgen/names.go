@@ -129,8 +129,8 @@ func (g *node) isRequired() bool {
 }
 
 // initialisms are words that Go writes in capitals, and so do the names of types elsewhere.
-var initialisms = []string{"acl", "api", "arn", "aws", "cpu", "css", "db", "dns", "gcp", "html", "http", "https", "iam", "id",
-	"ip", "json", "jwt", "kms", "otel", "rpc", "sdk", "smtp", "sql", "sqs", "sns", "ssh", "tcp", "tls", "ttl", "udp", "ui",
+var initialisms = []string{"acl", "api", "arn", "aws", "cpu", "css", "db", "dns", "gcp", "html", "http", "https", "iam",
+	"id", "ip", "json", "jwt", "kms", "otel", "rpc", "sdk", "smtp", "sql", "sqs", "sns", "ssh", "tcp", "tls", "ttl", "udp", "ui",
 	"uri", "url", "uuid", "xml"}
 
 // pascalCase returns AWSRegion for AWS_REGION.

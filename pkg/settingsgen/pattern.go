@@ -62,8 +62,8 @@ func (p *printer) print(re *syntax.Regexp) {
 	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
 		p.printGroup(re.Sub[0])
 		p.WriteString(countOf(re))
-	case syntax.OpNoMatch, syntax.OpEmptyMatch, syntax.OpAnyCharNotNL, syntax.OpAnyChar, syntax.OpBeginLine, syntax.OpEndLine,
-		syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+	case syntax.OpNoMatch, syntax.OpEmptyMatch, syntax.OpAnyCharNotNL, syntax.OpAnyChar, syntax.OpBeginLine,
+		syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
 		p.printFixed(re.Op)
 	default:
 		panic(fmt.Sprintf("settingsgen: regexp/syntax has no operator %d", re.Op)) // the cases above are all of them

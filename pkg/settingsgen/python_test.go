@@ -196,3 +196,34 @@ print("\n".join([name for name in keyword.kwlist if name.islower()] + [name for 
 		}
 	}
 }
+
+// TestPythonHidesWhatOthersSay: a validator that an application adds may quote what it has found.
+func TestPythonHidesWhatOthersSay(t *testing.T) {
+	requirePydantic(t)
+	got := runPython(t, `
+from pydantic import field_validator, model_validator
+import settings
+
+class Strict(settings.WorkerSettings):
+    @field_validator("name")
+    @classmethod
+    def refuse(cls, name):
+        raise ValueError(f"{name} is none of ours")
+
+class Whole(settings.WorkerSettings):
+    @model_validator(mode="after")
+    def refuse(self):
+        raise ValueError(f"{self.name} is none of ours")
+
+for read in (Strict, Whole, lambda: settings.WorkerSettings(name=["hunter2"])):
+    try:
+        read()
+    except settings.SettingsMissing as error:
+        print(error)
+`, usable(), nil)
+	const want = "1 setting cannot be read: WORKER__NAME has the wrong form\n1 setting cannot be read: WORKER__ has the wrong form\n" +
+		"1 setting cannot be read: WORKER__NAME has the wrong form\n"
+	if got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

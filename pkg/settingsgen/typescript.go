@@ -23,12 +23,14 @@ func generateTypeScript(b Bucket, o Options) ([]File, error) {
 	if err != nil || len(browser) == 0 {
 		return []File{{Text: text}}, err
 	}
-	b.Bundle = "" // no page is given one
 	public, err := typeScriptModule(b, browser, o)
 	return []File{{Text: text}, {Suffix: ".public", Text: public}}, err
 }
 
 func typeScriptModule(b Bucket, settings []Setting, o Options) ([]byte, error) {
+	if settings[0].Browser {
+		b.Bundle = "" // no page is given one
+	}
 	n := naming{language: "typescript", member: camelCase, group: camelCase, reserved: neverReserved}
 	root, err := arrange(b, settings, n)
 	if err != nil {

@@ -43,7 +43,7 @@ func compileTypeScript(t *testing.T, modules map[string]string) string {
 	}
 	options := []string{"--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes",
 		"--verbatimModuleSyntax", "--erasableSyntaxOnly", "--noUnusedLocals", "--noUnusedParameters", "--target", "es2022",
-		"--module", "nodenext", "--types", "node"}
+		"--module", "nodenext", "--noPropertyAccessFromIndexSignature", "--types", ""}
 	runProgram(t, dir, nil, nil, "node_modules/.bin/tsc", append(options, names...)...)
 	return dir
 }

@@ -47,7 +47,14 @@ export function load(environment: Readonly<Record<string, string | undefined>>):
   throw new SettingsError(problems);
 }
 
-// Bundlers replace names that are written out, and no others.
+// Bundlers replace process.env.NAME where it is written out, and nothing else.
+declare const process: {
+  env: {
+    NEXT_PUBLIC_ANON_KEY?: string;
+    NEXT_PUBLIC_STAGE?: string;
+  };
+};
+
 export const settings: Settings = load({
   NEXT_PUBLIC_ANON_KEY: process.env.NEXT_PUBLIC_ANON_KEY,
   NEXT_PUBLIC_STAGE: process.env.NEXT_PUBLIC_STAGE,

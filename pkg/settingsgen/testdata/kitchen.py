@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -29,6 +30,10 @@ class SettingsMissing(Exception):
         return f"{len(self.names)} {noun} cannot be read: {lines}"
 
 
+def _malformed(reason: str) -> PydanticCustomError:
+    return PydanticCustomError("malformed", "{reason}", {"reason": reason})
+
+
 def _text(check: Any) -> BeforeValidator:
     """A validator that calls check with a text, and lets other values be judged by their type."""
 
@@ -44,7 +49,7 @@ def _matches(pattern: str, reason: str) -> BeforeValidator:
 
     def check(text: str) -> str:
         if compiled.search(text) is None:
-            raise ValueError(reason)
+            raise _malformed(reason)
         return text
 
     return _text(check)
@@ -58,7 +63,7 @@ def _parse_json(text: str) -> Any:
         return _json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError):
         pass
-    raise ValueError("is not JSON")
+    raise _malformed("is not JSON")
 
 
 def _check_json(text: str) -> str:
@@ -123,10 +128,10 @@ class _Settings(BaseSettings):
             within = [name for name in cls._variables if f"{name}__".lower().startswith(f"{at}__".lower())]
             if found["type"] == "missing":
                 problems |= {name: "is missing" for name in within if cls._variables[name]}
-            elif found["loc"][0] not in cls._parts:
-                own = found["type"] == "value_error"
-                reason = found["msg"].removeprefix("Value error, ") if own else "has the wrong form"
-                problems |= {name: reason for name in within or [at.upper()]}
+            elif found["loc"][:1] not in {(name,) for name in cls._parts}:
+                # Other errors could say what they found.
+                reason = found["msg"] if found["type"] == "malformed" else "has the wrong form"
+                problems |= {name: reason for name in within or [at.upper() or cls.__name__]}
         return problems
 
     @classmethod

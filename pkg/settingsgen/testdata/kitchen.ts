@@ -153,7 +153,34 @@ function parseBundle(json: string): Record<string, string> {
   }
 }
 
-// Bundlers replace names that are written out, and no others.
+// Bundlers replace process.env.NAME where it is written out, and nothing else.
+declare const process: {
+  env: {
+    LEGACY__TOKEN?: string;
+    SHARED__NEEDED__COUNT?: string;
+    SHARED__NEEDED__DEEP__BASE_URL?: string;
+    SHARED__NEEDED__DEEP__KEY?: string;
+    SHARED__PLAIN__DOC?: string;
+    SHARED__PLAIN__FLAG?: string;
+    SHARED__PLAIN__PORT?: string;
+    SHARED__PLAIN__TEXT?: string;
+    SHARED__PLAIN__URL?: string;
+    SHARED__SECRET__DOC?: string;
+    SHARED__SECRET__FLAG?: string;
+    SHARED__SECRET__FOLD?: string;
+    SHARED__SECRET__LINE?: string;
+    SHARED__SECRET__LIVE?: string;
+    SHARED__SECRET__PEM?: string;
+    SHARED__SECRET__PORT?: string;
+    SHARED__SECRET__URL?: string;
+    SHARED__SECRET__WORD?: string;
+    VENDOR_API_KEY?: string;
+    WORKER__ANON_KEY?: string;
+    WORKER__NAME?: string;
+    KITCHEN?: string;
+  };
+};
+
 export const settings: Settings = process.env.KITCHEN !== undefined ? loadJSON(process.env.KITCHEN) : load({
   LEGACY__TOKEN: process.env.LEGACY__TOKEN,
   SHARED__NEEDED__COUNT: process.env.SHARED__NEEDED__COUNT,
