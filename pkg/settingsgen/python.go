@@ -70,7 +70,7 @@ func generatePython(b Bucket, o Options) ([]File, error) {
 	text, err := fillTemplate("python.tmpl", map[string]any{
 		"Command": o.Command, "Bucket": b.Name, "Bundle": b.Bundle, "Checks": checks, "Classes": classes,
 		"JSON": slices.Contains(used, "json"), "Bool": slices.Contains(used, "bool"),
-		"Patterns": slices.ContainsFunc(b.Settings, isMatched),
+		"Patterns": slices.ContainsFunc(b.Settings, isMatched), "Checked": slices.ContainsFunc(b.Settings, isChecked),
 	})
 	return []File{{Text: text}}, err
 }
@@ -141,6 +141,8 @@ func listRequired(settings []Setting) (entries []string) {
 func isMatched(s Setting) bool {
 	return s.Check.Pattern != "" || s.Check.Word != "" && s.Check.Word != "json"
 }
+
+func isChecked(s Setting) bool { return s.Check != Check{} }
 
 // listValues returns the settings within g.
 func (g *node) listValues() (all []Setting) {

@@ -227,3 +227,38 @@ for read in (Strict, Whole, lambda: settings.WorkerSettings(name=["hunter2"])):
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// TestPythonIsExtended: an application adds a field to a generated class, and replaces a part.
+func TestPythonIsExtended(t *testing.T) {
+	requirePydantic(t)
+	got := runPython(t, `
+import os
+import settings
+
+class More(settings.WorkerSettings):
+    added: int
+
+for text in ("7", "seven", None):
+    os.environ["WORKER__ADDED"] = text or ""
+    if text is None:
+        del os.environ["WORKER__ADDED"]
+    try:
+        print(More().added)
+    except settings.SettingsMissing as error:
+        print(error)
+print(settings.Settings(worker=settings.WorkerSettings(name="given")).worker.name)
+try:
+    settings.Settings(worker="hunter2")
+except settings.SettingsMissing as error:
+    print(error)
+`, usable(), nil)
+	const want = `7
+1 setting cannot be read: WORKER__ADDED has the wrong form
+1 setting cannot be read: WORKER__ADDED is missing
+given
+1 setting cannot be read: WORKER has the wrong form
+`
+	if got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -16,7 +16,6 @@ export class SettingsError extends Error {
   }
 }
 
-
 const variables = z.object({
   NEXT_PUBLIC_ANON_KEY: z.string().optional(),
   NEXT_PUBLIC_STAGE: z.string(),

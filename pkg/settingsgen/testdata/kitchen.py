@@ -126,24 +126,30 @@ class _Settings(BaseSettings):
         for found in error.errors(include_url=False, include_context=False, include_input=False):
             at = (cls.model_config.get("env_prefix") or "") + "__".join(str(part) for part in found["loc"])
             within = [name for name in cls._variables if f"{name}__".lower().startswith(f"{at}__".lower())]
+            reason = "has the wrong form"  # other messages could hold what they are about
             if found["type"] == "missing":
-                problems |= {name: "is missing" for name in within if cls._variables[name]}
-            elif found["loc"][:1] not in {(name,) for name in cls._parts}:
-                # Other errors could say what they found.
-                reason = found["msg"] if found["type"] == "malformed" else "has the wrong form"
-                problems |= {name: reason for name in within or [at.upper() or cls.__name__]}
+                if at in cls._parts:
+                    continue  # it has said itself what is wrong
+                within, reason = [name for name in within if cls._variables[name]], "is missing"
+            elif found["type"] == "malformed":
+                reason = found["msg"]
+            problems |= {name: reason for name in within or [at.upper() or cls.__name__]}
         return problems
 
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: Any, init_settings: Any, env_settings: Any, dotenv_settings: Any, file_secret_settings: Any
     ) -> Any:
-        """Reads the variables of the class alone, from the values of a bundle where there are any."""
+        """Reads a bundle where there is one. No variable holds a whole group, as JSON; parts read their own."""
         bundle = init_settings.init_kwargs.pop("_bundle", None)
-        known = {name.lower() for name in cls._variables}
+        paths = [name.lower().split("__") for name in cls._variables]
+        groups = {"__".join(path[:end]) for path in paths for end in range(1, len(path))} | set(cls._parts)
+        parts = tuple(f"{name}__" for name in cls._parts)
         for source in (env_settings, dotenv_settings):
             held = source.env_vars if bundle is None else {name.lower(): text for name, text in bundle.items()}
-            source.env_vars = {name: text for name, text in held.items() if name in known}
+            source.env_vars = {
+                name: text for name, text in held.items() if name not in groups and not name.startswith(parts)
+            }
         return init_settings, env_settings, dotenv_settings
 
 
