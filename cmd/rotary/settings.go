@@ -92,8 +92,8 @@ func (c settingsCmd) readBucket(a *app) (settingsgen.Bucket, error) {
 	}
 	if _, known := file.Buckets[c.Bucket]; !known {
 		names := slices.Sorted(maps.Keys(file.Buckets))
-		return settingsgen.Bucket{}, invalid{fmt.Errorf("the manifest has no bucket %s%s; it has %s",
-			manifest.Quote(c.Bucket), suggestBucket(c.Bucket, names), strings.Join(names, ", "))}
+		return settingsgen.Bucket{}, invalid{fmt.Errorf("the manifest has no bucket %s%s", manifest.Quote(c.Bucket),
+			manifest.DescribeKnown(c.Bucket, names))}
 	}
 	bucket, err := settingsgen.Read(file, c.Bucket, c.Env)
 	if err != nil {
@@ -136,7 +136,7 @@ func viewSettings(b settingsgen.Bucket, lang string) settingsView {
 	return view
 }
 
-// printSettings prints the files; where there are two, the second one after a line that says so.
+// printSettings prints the files; where there are two, with a line between them.
 func (a *app) printSettings(view settingsView) error {
 	if a.json {
 		for i, file := range view.Files {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// check is what a value has to be: rotary's own checks, by the words of the manifest.
+// check judges values as rotary does before it writes a bucket.
 type check struct {
 	holds  func(text string) bool
 	reason string // follows the name of a variable whose value is refused

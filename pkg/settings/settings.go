@@ -58,9 +58,9 @@ func (e *Error) Names() []string {
 //
 // A field with the tag env:"NAME" gets the variable NAME; one without a tag has to be a struct, and its fields are
 // filled. With env:"NAME,required" the variable has to be there; without, a field whose variable is missing has the zero
-// value of its type. An empty variable is there. check:"url", json, pem, bool, int or /a regular expression/ is what the
-// value has to be. The types of fields are string, bool, int, json.RawMessage and Secret: a bool is true, false, 1 or 0,
-// and json.RawMessage is checked to be JSON.
+// value of its type. An empty variable is there. With check:"url", json, pem, bool, int or /a regular expression/ the value
+// has to be of that form. The types of fields are string, bool, int, json.RawMessage and Secret: a bool is true, false, 1
+// or 0, and json.RawMessage has to be JSON.
 func Load(target any) error { return LoadFrom(target, os.LookupEnv) }
 
 // LoadJSON is Load from a bundle: a whole bucket as one JSON object of texts, in one variable.

@@ -15,7 +15,7 @@ type File struct {
 	Text   []byte
 }
 
-// Options are what a language needs to know besides the bucket.
+// Options has the texts of a generated file that do not come from the bucket.
 type Options struct {
 	Command string // what writes the files again, for their first lines
 	Package string // of Go

@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// naming is how a language calls the parts of a name, which are what stands between its double underscores.
+// naming makes a language's names from the parts of a variable's name, which double underscores separate.
 type naming struct {
 	language string
 	member   func(part string) string // a field or a property

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// dialect is how a regular expression is written for one engine. What is common to both stands in printer.
+// dialect has the differences between the engines for which printer writes regular expressions.
 type dialect struct {
 	end    string // the end of the text
 	astral string // a format for characters beyond U+FFFF

@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// Bucket is what the readers of a bucket are given.
+// Bucket has the names that a bucket gives its readers.
 type Bucket struct {
 	Name     string
 	Settings []Setting // sorted by name
@@ -31,7 +31,7 @@ type Setting struct {
 	Partial  bool // an environment that has the bucket has not this name
 }
 
-// Check is what a value has to be: a word of manifest.CheckWords, or a regular expression (RE2), or nothing.
+// Check is a condition on a value: a word of manifest.CheckWords, or a regular expression (RE2), or none.
 type Check struct{ Word, Pattern string }
 
 // Read returns what a bucket gives its readers in one environment, or with env "" in all that have the bucket: their

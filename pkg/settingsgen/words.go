@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// word is how the generated code of Python, TypeScript and JSON Schema judges a word of a check, as rotary itself does.
+// word is the test for a word of a check in Python, TypeScript and JSON Schema. It accepts what rotary accepts.
 type word struct {
 	pattern string // RE2, or
 	as      string // what each dialect reads alike, up to the end of the text
