@@ -104,7 +104,8 @@ const commandFlags = `(?: --(?:bucket|source|version|accept-removals) [^\s;,)]+|
 
 // keepCommands returns words of a report in which no line of a command about the environment is broken.
 func (p page) keepCommands(words string) string {
-	command := regexp.MustCompile(`(rotary [a-z]+ ` + regexp.QuoteMeta(p.env()) + `)( [a-z0-9][a-z0-9_-]*)?` + commandFlags)
+	command := regexp.MustCompile(
+		`(rotary [a-z]+ ` + regexp.QuoteMeta(p.env()) + `)( [a-z0-9][a-z0-9_-]*)?` + commandFlags)
 	return command.ReplaceAllStringFunc(words, func(text string) string {
 		parts := command.FindStringSubmatch(text)
 		if name := strings.TrimSpace(parts[2]); name == "" || p.isNamed(name) {
