@@ -195,9 +195,13 @@ func (p page) nextVersion(c plan.ConsumerReport) string {
 func (p page) listRetirements() []planLine {
 	var lines []planLine
 	for _, step := range p.listSteps("advance") {
-		lines = append(lines, planLine{
-			screen.Removed, step.Subject + " " + history.Short(step.Version), "retired: " + step.Detail,
-		})
+		line := planLine{screen.Removed, step.Subject + " " + history.Short(step.Version), "retired: " + step.Detail}
+		for _, o := range p.report.Source(step.Subject).Owed {
+			if o.Version == step.Version && o.Failed != nil {
+				line.sign, line.words = screen.Attention, "is tried again: "+p.describeFailed(o)
+			}
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

@@ -61,7 +61,10 @@ func (c statusCmd) Run(a *app) error {
 
 // print prints a report: as JSON, or as text in the width of the screen.
 func (c statusCmd) print(s *session, r plan.Report) error {
-	if s.json {
+	switch {
+	case s.json && c.Source != "":
+		return s.printJSON(r.Source(c.Source))
+	case s.json:
 		return s.printReport(r)
 	}
 	_, err := fmt.Fprintln(s.out, c.render(s.newPage(r)))

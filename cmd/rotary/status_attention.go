@@ -195,6 +195,8 @@ func (p page) describeGate(s plan.SourceReport, o plan.OwedReport, w plan.Wait) 
 		return p.describeUsers(o, w) + until
 	case plan.Settling:
 		return "time" + until + ": " + w.Detail
+	case plan.Frozen:
+		return "its source, which is frozen: " + w.Detail
 	case plan.PendingWork:
 		return "the next pass, which does something else first: " + w.Detail
 	case plan.Draining, plan.Deployable, plan.UnseenConsumer, plan.NotRolled, plan.Stranger:
