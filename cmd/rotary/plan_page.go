@@ -35,7 +35,9 @@ func (p page) renderPlan() string {
 
 // renderPlanLines returns the groups of lines: buckets, consumers, old credentials, and what waits.
 func (p page) renderPlanLines() string {
-	groups := [][]planLine{p.listTests(), p.listBucketLines(), p.listConsumerLines(), p.listRetirements(), p.listHeldLines()}
+	groups := [][]planLine{
+		p.listTests(), p.listBucketLines(), p.listConsumerLines(), p.listRetirements(), p.listHeldLines(),
+	}
 	width := 0
 	for _, line := range slices.Concat(groups...) {
 		if n := len([]rune(line.subject)); n <= longestSubject {
@@ -63,7 +65,8 @@ func (p page) renderDepartures() string {
 	}
 	lines := []string{p.Fill(p.Sign(screen.Failed)+" ", "Deploying this manifest is refused:")}
 	for _, d := range p.report.Departures {
-		lines = append(lines, p.Fill(p.Sign(screen.Attention)+" ", d.String()+"; or deploy "+screen.Whole("--forget "+d.Name)))
+		text := d.String() + "; or deploy " + screen.Whole("--forget "+d.Name)
+		lines = append(lines, p.Fill(p.Sign(screen.Attention)+" ", text))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -192,9 +195,13 @@ func (p page) nextVersion(c plan.ConsumerReport) string {
 func (p page) listRetirements() []planLine {
 	var lines []planLine
 	for _, step := range p.listSteps("advance") {
-		lines = append(lines, planLine{
-			screen.Removed, step.Subject + " " + history.Short(step.Version), "retired: " + step.Detail,
-		})
+		line := planLine{screen.Removed, step.Subject + " " + history.Short(step.Version), "retired: " + step.Detail}
+		for _, o := range p.report.Source(step.Subject).Owed {
+			if o.Version == step.Version && o.Failed != nil {
+				line.sign, line.words = screen.Attention, "is tried again: "+p.describeFailed(o)
+			}
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

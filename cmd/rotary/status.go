@@ -61,7 +61,10 @@ func (c statusCmd) Run(a *app) error {
 
 // print prints a report: as JSON, or as text in the width of the screen.
 func (c statusCmd) print(s *session, r plan.Report) error {
-	if s.json {
+	switch {
+	case s.json && c.Source != "":
+		return s.printJSON(r.Source(c.Source))
+	case s.json:
 		return s.printReport(r)
 	}
 	_, err := fmt.Fprintln(s.out, c.render(s.newPage(r)))
@@ -104,7 +107,8 @@ const commandFlags = `(?: --(?:bucket|source|version|accept-removals) [^\s;,)]+|
 
 // keepCommands returns words of a report in which no line of a command about the environment is broken.
 func (p page) keepCommands(words string) string {
-	command := regexp.MustCompile(`(rotary [a-z]+ ` + regexp.QuoteMeta(p.env()) + `)( [a-z0-9][a-z0-9_-]*)?` + commandFlags)
+	command := regexp.MustCompile(
+		`(rotary [a-z]+ ` + regexp.QuoteMeta(p.env()) + `)( [a-z0-9][a-z0-9_-]*)?` + commandFlags)
 	return command.ReplaceAllStringFunc(words, func(text string) string {
 		parts := command.FindStringSubmatch(text)
 		if name := strings.TrimSpace(parts[2]); name == "" || p.isNamed(name) {

@@ -59,7 +59,8 @@ func (p page) describeSource(s plan.SourceReport) string {
 		add("rotation due at " + p.formatMoment(s.Next))
 	}
 	if s.Undeclared > 0 {
-		tell(plan.UndeclaredKey, "holds "+countNoun(s.Undeclared, "key")+" that nobody declared; rotary keeps what is there")
+		tell(plan.UndeclaredKey, "holds "+countNoun(s.Undeclared, "key")+
+			" that nobody declared; rotary keeps what is there")
 	}
 	for _, a := range alarms {
 		add(a.Detail + "\n" + plan.Page(a.Name))
@@ -174,7 +175,8 @@ func countTimes(n int) string {
 	return countNoun(n, "time")
 }
 
-// describeGate returns what the first closed gate of an old credential waits for, as something that a person can act on.
+// describeGate returns what the first closed gate of an old credential waits for, as something that a person can act
+// on.
 func (p page) describeGate(s plan.SourceReport, o plan.OwedReport, w plan.Wait) string {
 	until := ""
 	if w.Until.After(p.report.At) {
@@ -193,6 +195,8 @@ func (p page) describeGate(s plan.SourceReport, o plan.OwedReport, w plan.Wait) 
 		return p.describeUsers(o, w) + until
 	case plan.Settling:
 		return "time" + until + ": " + w.Detail
+	case plan.Frozen:
+		return "its source, which is frozen: " + w.Detail
 	case plan.PendingWork:
 		return "the next pass, which does something else first: " + w.Detail
 	case plan.Draining, plan.Deployable, plan.UnseenConsumer, plan.NotRolled, plan.Stranger:
@@ -243,7 +247,9 @@ func (p page) describeUsers(o plan.OwedReport, w plan.Wait) string {
 
 // describeOtherHolders names the consumers that block it besides the one that the detail is about.
 func (p page) describeOtherHolders(o plan.OwedReport, w plan.Wait) string {
-	others := slices.DeleteFunc(slices.Clone(o.HeldBy), func(name string) bool { return strings.Contains(w.Detail, name) })
+	others := slices.DeleteFunc(slices.Clone(o.HeldBy), func(name string) bool {
+		return strings.Contains(w.Detail, name)
+	})
 	if len(others) == 0 {
 		return ""
 	}

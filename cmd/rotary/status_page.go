@@ -38,7 +38,8 @@ func (p page) renderUnbuilt() string {
 	if len(p.report.Unbuilt) == 0 {
 		return ""
 	}
-	lines := []string{p.Fill("", p.env()+" is not changed: this version of rotary does not do what its manifest asks for")}
+	lines := []string{p.Fill("", p.env()+
+		" is not changed: this version of rotary does not do what its manifest asks for")}
 	for _, line := range p.report.Unbuilt {
 		lines = append(lines, p.Fill(p.Sign(screen.Attention)+" ", line))
 	}
@@ -146,7 +147,8 @@ func rankOf(c plan.ConsumerReport) int {
 
 func (p page) paintState(c plan.ConsumerReport) string {
 	sign := map[string]screen.Sign{
-		isBehind: screen.Failed, isUnknown: screen.Failed, isLeft: screen.Attention, "rolling": screen.Busy, "draining": screen.Busy, "current": screen.Done,
+		isBehind: screen.Failed, isUnknown: screen.Failed, isLeft: screen.Attention,
+		"rolling": screen.Busy, "draining": screen.Busy, "current": screen.Done,
 	}
 	state := consumerState(c)
 	return p.Paint(sign[state], state)
@@ -199,7 +201,9 @@ func (p page) renderSources(all bool) string {
 			more++
 			continue
 		}
-		t.Rows = append(t.Rows, []string{s.Name, describeRotator(s), p.formatDay(s.Next), p.formatSince(s.Since), p.keepCommands(state)})
+		t.Rows = append(t.Rows, []string{
+			s.Name, describeRotator(s), p.formatDay(s.Next), p.formatSince(s.Since), p.keepCommands(state),
+		})
 	}
 	if len(t.Rows) == 0 {
 		return joinNonEmpty("", strings.TrimSpace(p.describeMore(more, "source is in order", "sources are in order")))
@@ -236,10 +240,12 @@ func (p page) renderNext() string {
 		return p.Fill("", "mode observe: rotary changes nothing here. "+p.command("plan", "")+" shows what it would do")
 	case p.report.Converged && n == 0:
 		return p.Fill("", "Nothing is owed, and nothing waits for a person."+p.describeNextRotation())
-	case n == 1:
-		return p.Fill("", "1 thing needs a person. "+p.command("plan", "")+" shows what the next pass does")
-	case n > 1:
-		return p.Fill("", fmt.Sprintf("%d things need a person. ", n)+p.command("plan", "")+" shows what the next pass does")
+	case n > 0:
+		need := "1 thing needs"
+		if n > 1 {
+			need = fmt.Sprintf("%d things need", n)
+		}
+		return p.Fill("", need+" a person. "+p.command("plan", "")+" shows what the next pass does")
 	}
 	return p.Fill("", "Nothing needs a person: it goes on by itself. "+p.command("status", "--watch"))
 }

@@ -115,6 +115,7 @@ func plans() map[string]plan.Report {
 		{Do: "roll", Subject: "api", Version: "b-44444444", Detail: plan.NotOnVersion}, {Do: "roll", Subject: "dashboard", Version: "b-44444444", Detail: "changed by hand: A, B"}, {Do: "roll", Subject: "ci", Version: "b-44444444"},
 		{Do: "withdraw", Subject: "api-secrets", Version: "b-33333333"}, {Do: "drop", Subject: "source/production/app-db"},
 		{Do: "advance", Subject: "storage", Version: "v-81e197c3", Detail: "every consumer was seen without it"},
+		{Do: "advance", Subject: "app-db", Version: "v-d5623ad9", Detail: "every consumer was seen without it"},
 	}
 	busy.Departures = nil
 	left := all["quiet"]

@@ -87,8 +87,8 @@ func (o Operator) FindRetained(ctx context.Context, source manifest.Source, give
 	return Retention{Source: source, Version: holder.ID, Done: !some, notes: h.Placements(history.Retained)}, nil
 }
 
-// NoteRetention records, in a label beside RETAIN, who has put that and when, in the place of older such notes. It is for
-// people: a version is retained without it too. Repeatable.
+// NoteRetention records, in a label beside RETAIN, who has put that and when, in the place of older such notes. It is
+// for people: a version is retained without it too. Repeatable.
 func (o Operator) NoteRetention(ctx context.Context, r Retention) error {
 	if r.Done {
 		return nil

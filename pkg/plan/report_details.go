@@ -64,8 +64,8 @@ func (r *ConsumerReport) describeRollout(c Consumer) {
 }
 
 // listHolders returns the names of the consumers and strangers because of whom the debt is not retired, sorted and each
-// once: what the gates from UnseenConsumer to Deployable find, of every consumer. An emergency's deadline that has passed
-// opens all of these gates.
+// once: what the gates from UnseenConsumer to Deployable find, of every consumer. An emergency's deadline that has
+// passed opens all of these gates.
 func (s State) listHolders(d debt) []string {
 	if s.isOverdue(d) {
 		return nil
@@ -108,8 +108,8 @@ type VersionReport struct {
 	Version string    `json:"version"`
 	Made    time.Time `json:"made,omitzero"`
 	Labels  []string  `json:"labels"`
-	// RunBy are the consumers that run on it, or could start on it. Of a version that is not owed they are those that were
-	// seen on a bucket's current version, which was made from it.
+	// RunBy are the consumers that run on it, or could start on it. Of a version that is not owed they are those that
+	// were seen on a bucket's current version, which was made from it.
 	RunBy []string `json:"runBy,omitempty"`
 }
 

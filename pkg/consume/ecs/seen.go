@@ -257,7 +257,8 @@ func (l serviceSnapshot) isOverdue() bool {
 func (l serviceSnapshot) failedRollout() *plan.Failed {
 	if l.isOverdue() {
 		return l.describeFailure(aws.ToString(l.primaryDeployment().TaskDefinition),
-			aws.ToTime(l.primaryDeployment().CreatedAt).Add(rolloutLimit), fmt.Sprintf("the rollout has not ended within %s, and ECS goes on with it", rolloutLimit))
+			aws.ToTime(l.primaryDeployment().CreatedAt).Add(rolloutLimit),
+			fmt.Sprintf("the rollout has not ended within %s, and ECS goes on with it", rolloutLimit))
 	}
 	a, some := l.newestAttempt()
 	if !some {
@@ -278,8 +279,8 @@ func (l serviceSnapshot) failedRollout() *plan.Failed {
 	return l.describeFailure(tried, moveTime(a.CreatedAt, a.FinishedAt), aws.ToString(a.StatusReason))
 }
 
-// describeFailure returns the failure, at this time, of a rollout onto task definition tried; nil where that does not pin
-// the bucket.
+// describeFailure returns the failure, at this time, of a rollout onto task definition tried; nil where that does not
+// pin the bucket.
 func (l serviceSnapshot) describeFailure(tried string, at time.Time, reason string) *plan.Failed {
 	r := l.revisions[tried]
 	was := l.at.readPins(r)
