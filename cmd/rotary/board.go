@@ -161,7 +161,8 @@ func headStep(environment string, p operate.Progress) string {
 	case p.Source == operate.Everything:
 		return environment
 	case p.Phase == operate.Making && p.Pending != "":
-		return fmt.Sprintf("step %d of %d   %s is to replace %s", p.Step, p.Steps, history.Short(p.Pending), history.Short(p.Version))
+		return fmt.Sprintf("step %d of %d   %s is to replace %s", p.Step, p.Steps, history.Short(p.Pending),
+			history.Short(p.Version))
 	case len(p.Replaced) == 0:
 		return fmt.Sprintf("step %d of %d   %s", p.Step, p.Steps, history.Short(p.Version))
 	}
@@ -203,10 +204,12 @@ func listStages(p operate.Progress) []stageLine {
 	}
 	if len(p.Buckets) > 0 {
 		written := p.ListWritten()
-		st := stageLine{screen.Done, "written", countNoun(len(written), "bucket"), clock(p.Written), strings.Join(written, ", "), false}
+		st := stageLine{sign: screen.Done, name: "written", count: countNoun(len(written), "bucket"),
+			when: clock(p.Written), words: strings.Join(written, ", ")}
 		if p.Phase == operate.Writing {
 			done := len(p.Buckets) - len(p.Unwritten)
-			st = stageLine{screen.Busy, "written", fmt.Sprintf("%d of %d", done, len(p.Buckets)), "", "next: " + strings.Join(p.Unwritten, ", "), false}
+			st = stageLine{sign: screen.Busy, name: "written", count: fmt.Sprintf("%d of %d", done, len(p.Buckets)),
+				words: "next: " + strings.Join(p.Unwritten, ", ")}
 		}
 		all = append(all, st)
 		if p.Phase == operate.Writing {
@@ -231,7 +234,8 @@ func listConsumerStages(p operate.Progress) []stageLine {
 			names = append(names, f.Name)
 		}
 	}
-	st := stageLine{screen.Done, "followed", fmt.Sprintf("%d of %d", all-len(behind), all), clock(p.FollowedAt), strings.Join(names, ", "), false}
+	st := stageLine{sign: screen.Done, name: "followed", count: fmt.Sprintf("%d of %d", all-len(behind), all),
+		when: clock(p.FollowedAt), words: strings.Join(names, ", ")}
 	if len(behind) == 0 {
 		if all == 1 && p.Followers[0].Detail != "" {
 			st.words += " (" + p.Followers[0].Detail + ")"
@@ -248,7 +252,9 @@ func listConsumerStages(p operate.Progress) []stageLine {
 		if f.State == "failed" {
 			sign = screen.Failed
 		}
-		stages = append(stages, stageLine{sign: sign, name: fmt.Sprintf("%-*s", width, f.Name), words: describeBehind(f, p.At), within: true})
+		stages = append(stages, stageLine{
+			sign: sign, name: fmt.Sprintf("%-*s", width, f.Name), words: describeBehind(f, p.At), within: true,
+		})
 	}
 	return stages
 }
@@ -266,21 +272,24 @@ func describeBehind(f operate.Follower, now time.Time) string {
 func stageOfOld(p operate.Progress) (stageLine, bool) {
 	gate, blocked := p.Gate()
 	dead := p.Dead()
+	old := stageLine{sign: screen.Busy, name: "old one", words: "the next pass retires it"}
 	switch {
 	case p.Phase == operate.Arrived && len(dead) > 0:
-		return stageLine{screen.Done, "old one", "dead", clock(p.RetiredAt), describeDead(dead, "accepted nowhere"), false}, true
+		old.sign, old.count, old.when = screen.Done, "dead", clock(p.RetiredAt)
+		old.words = describeDead(dead, "accepted nowhere")
 	case len(p.Owed) == 0:
 		return stageLine{}, false
 	case p.Phase == operate.Following:
-		return stageLine{"", "old one", "", "", "waits for " + listBehind(p) + describeDeadline(p), false}, true
+		old.sign, old.words = "", "waits for "+listBehind(p)+describeDeadline(p)
 	case p.Held:
-		return stageLine{screen.Attention, "old one", "lives", "", listOwed(p), false}, true
-	case blocked && gate.Until.After(p.At):
-		return stageLine{screen.Busy, "old one", "until " + formatMoment(gate.Until, p.At), "", describeGate(gate) + describeDeadline(p), false}, true
+		old.sign, old.count, old.words = screen.Attention, "lives", listOwed(p)
 	case blocked:
-		return stageLine{screen.Busy, "old one", "", "", describeGate(gate) + describeDeadline(p), false}, true
+		old.words = describeGate(gate) + describeDeadline(p)
+		if gate.Until.After(p.At) {
+			old.count = "until " + formatMoment(gate.Until, p.At)
+		}
 	}
-	return stageLine{screen.Busy, "old one", "", "", "the next pass retires it", false}, true
+	return old, true
 }
 
 // describeDeadline returns when an emergency ends what is owed; "" without one.
@@ -321,8 +330,9 @@ func (st stageLine) draw(s screen.Screen) string {
 		return s.Fill(fmt.Sprintf("     %s %s ", st.name, sign), st.words)
 	}
 	if s.Columns() < narrow {
-		words := strings.Join(slices.DeleteFunc([]string{st.name, st.count, st.when, st.words}, func(t string) bool { return t == "" }), "  ")
-		return s.Fill(" "+sign+" ", words)
+		parts := []string{st.name, st.count, st.when, st.words}
+		parts = slices.DeleteFunc(parts, func(t string) bool { return t == "" })
+		return s.Fill(" "+sign+" ", strings.Join(parts, "  "))
 	}
 	lead := fmt.Sprintf(" %s %-10s ", sign, st.name)
 	switch {

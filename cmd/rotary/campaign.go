@@ -136,7 +136,8 @@ type rowEvent struct {
 // items returns the board: the progress of what is followed, and of each other source its state.
 func (c *campaign) items() []item {
 	signs := map[operate.State]screen.Sign{
-		operate.Rotating: screen.Busy, operate.Rotated: screen.Done, operate.Done: screen.Done, operate.GoesOn: screen.Attention,
+		operate.Rotating: screen.Busy, operate.Rotated: screen.Done, operate.Done: screen.Done,
+		operate.GoesOn:   screen.Attention,
 		operate.Declined: screen.Failed, operate.Failed: screen.Failed,
 	}
 	var all []item
@@ -213,6 +214,7 @@ func (c *campaign) printRows(reached bool) error {
 	for _, v := range c.viewRows() {
 		rows = append(rows, []string{v.Source, string(v.State), history.Short(v.Version), v.Detail})
 	}
-	_, err := fmt.Fprintln(c.out, view.Table(screen.Table{Header: []string{"source", "state", "version", "detail"}, Rows: rows}))
+	header := []string{"source", "state", "version", "detail"}
+	_, err := fmt.Fprintln(c.out, view.Table(screen.Table{Header: header, Rows: rows}))
 	return err
 }

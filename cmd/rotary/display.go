@@ -69,7 +69,8 @@ func (d *display) draw(items []item) {
 	}
 	lines := strings.Split(drawn, "\n")
 	if where.Height > 1 && len(lines) > where.Height-1 { // what has scrolled away cannot be drawn over
-		lines = append(lines[:where.Height-2:where.Height-2], where.Text(fmt.Sprintf("… and %d more lines", len(lines)-where.Height+2)))
+		room := where.Height - 2
+		lines = append(lines[:room:room], where.Text(fmt.Sprintf("… and %d more lines", len(lines)-room)))
 	}
 	drawOver(d.err, d.drawn, lines, where.Columns())
 	d.drawn = lines

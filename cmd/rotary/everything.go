@@ -67,7 +67,9 @@ func (c rotateCmd) rotateMany(a *app) error {
 }
 
 // chooseSources returns the sources that are meant, each once, and how errors name them.
-func (c rotateCmd) chooseSources(a *app, env *manifest.Environment) (sources []manifest.Source, what string, err error) {
+func (c rotateCmd) chooseSources(
+	a *app, env *manifest.Environment,
+) (sources []manifest.Source, what string, err error) {
 	if c.All {
 		return env.Sources, "every source", nil
 	}
@@ -88,7 +90,9 @@ func (c rotateCmd) chooseSources(a *app, env *manifest.Environment) (sources []m
 
 // newCampaign decides what to do about each source. It changes nothing.
 func newCampaign(s *session, c rotateCmd, sources []manifest.Source, report plan.Report) *campaign {
-	all := &campaign{session: s, rotateCmd: c, told: map[string]string{}, display: &display{app: s.app, environment: s.env.Name}}
+	all := &campaign{
+		session: s, rotateCmd: c, told: map[string]string{}, display: &display{app: s.app, environment: s.env.Name},
+	}
 	all.Campaign = operate.Campaign{
 		Operator: s.newOperator(), Parallel: c.Parallel, Follow: c.Wait, Clock: s.now,
 		Look: func(context.Context) (plan.Report, bool, error) {

@@ -23,7 +23,10 @@ type outside struct {
 
 // newOutside is the outside of a program that runs.
 func newOutside() outside {
-	return outside{now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen, view: describeScreen, watched: describeWatched}
+	return outside{
+		now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen, view: describeScreen,
+		watched: describeWatched,
+	}
 }
 
 // isKeyboard reports whether standard input is a device, and not the one that stands for nothing: cron and CI give

@@ -42,7 +42,8 @@ func (s *session) refuseHindered(source string, h operate.Hindrance, report plan
 		asks = append(asks, a.Do)
 	}
 	n.waits = describeBlock(*h.Owed, report)
-	n.then = strings.Join(append(asks, fmt.Sprintf("if it has leaked: rotary rotate %s %s --emergency", s.env.Name, source)), "\n")
+	asks = append(asks, fmt.Sprintf("if it has leaked: rotary rotate %s %s --emergency", s.env.Name, source))
+	n.then = strings.Join(asks, "\n")
 	return n
 }
 

@@ -35,7 +35,8 @@ func findAsks(r plan.Report, p Progress) (asks []Ask, held bool) {
 		return nil, false
 	}
 	if r.Mode == string(manifest.Observe) {
-		return []Ask{{plan.Mode, "mode observe writes nothing in " + r.Environment + ": choose mode propagate or retire"}}, true
+		why := "mode observe writes nothing in " + r.Environment + ": choose mode propagate or retire"
+		return []Ask{{plan.Mode, why}}, true
 	}
 	s := r.Source(p.Source)
 	asks = append(asks, askAboutValue(r, s)...)

@@ -82,7 +82,11 @@ func (c *comparison) compareVersion() {
 		c.compareBuckets()
 		return
 	}
-	if !now.isBefore(Writing) && now.Phase != Arrived && c.reaches(Writing) || now.Phase == Arrived && !c.fresh && c.isNewVersion() {
+	made := c.reaches(Writing)
+	if now.Phase == Arrived {
+		made = !c.fresh && c.isNewVersion()
+	}
+	if made {
 		c.add(NewsMade, func(e *Event) {
 			if e.Version = now.Version; now.At.Sub(now.Made) < time.Minute {
 				e.At = now.Made

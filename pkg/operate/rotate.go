@@ -120,8 +120,8 @@ type Watch struct {
 // patience is how many looks in a row may find nothing of a rotation.
 const patience = 3
 
-// Look notes a report, and reports whether the rotation has come to nothing: one that the rotate function refused leaves
-// no trace, so after a few looks that find the version before current and none pending there is none.
+// Look notes a report, and reports whether the rotation has come to nothing. One that the rotate function refused leaves
+// no trace: after a few looks that find the version before current and none pending there is none.
 func (w *Watch) Look(r plan.Report) (nothing bool) {
 	s := r.Source(w.Source)
 	if s.Pending != "" || s.Version != w.Before {

@@ -18,9 +18,10 @@ const nextPass = history.LookFresh
 // Pace is how long a change of a source usually takes where everybody follows. It is made from what the gates wait for:
 // settlingTime, history.LateWrite and the drains of readers. The zero Pace: nothing is known.
 type Pace struct {
-	Steps  int               `json:"steps"`           // how many versions a rotation makes, one after the other
-	Follow duration.Duration `json:"follow"`          // from a version until every consumer runs it
-	Settle duration.Duration `json:"settle,omitzero"` // from then until what it has replaced is retired; 0 where nobody retires it
+	Steps  int               `json:"steps"`  // how many versions a rotation makes, one after the other
+	Follow duration.Duration `json:"follow"` // from a version until every consumer runs it
+	// Settle is from then until what it has replaced is retired; 0 where nobody retires it.
+	Settle duration.Duration `json:"settle,omitzero"`
 }
 
 // Step returns how long one of the versions takes.
