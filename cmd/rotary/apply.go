@@ -119,7 +119,7 @@ func (c applyCmd) runPasses(s *session) error {
 	}
 	if c.Direct {
 		w.look = func() (plan.Report, error) { return s.newPass(c.AcceptRemovals, false).Run(s.ctx) }
-		return w.run()
+		return w.followChanges()
 	}
 	request := event.Request{
 		Rotary: "apply", Environment: s.env.Name, Execution: strconv.FormatInt(s.now().UnixNano(), 36),
@@ -128,7 +128,7 @@ func (c applyCmd) runPasses(s *session) error {
 	if err := pipeline.Ask(s.ctx, s.env, sqs.NewFromConfig(s.cfg), request); err != nil {
 		return err
 	}
-	return w.run()
+	return w.followChanges()
 }
 
 // isDone ends the following once nothing is left but to wait for time or people. A look does not know which removals

@@ -106,7 +106,7 @@ func describePhase(p operate.Progress) string {
 	case p.Phase == operate.Making:
 		return "not taken yet"
 	case p.Phase == operate.Writing:
-		return fmt.Sprintf("written %d of %d", len(p.Buckets)-len(p.Unwritten), countBuckets(p))
+		return fmt.Sprintf("written %d of %d", len(p.Buckets)-len(p.Unwritten), len(p.Buckets))
 	case p.Phase == operate.Following:
 		return followed + ": " + listBehind(p)
 	case p.Phase == operate.Retiring && blocked && !p.Held:
@@ -118,8 +118,6 @@ func describePhase(p operate.Progress) string {
 	}
 	return followed
 }
-
-func countBuckets(p operate.Progress) int { return len(p.Buckets) }
 
 func listBehind(p operate.Progress) string {
 	var names []string
@@ -148,7 +146,7 @@ type stageLine struct {
 func drawStages(s screen.Screen, environment string, p operate.Progress) string {
 	lines := []string{s.Heading(screen.Place{Environment: headStep(environment, p)}, describeTime(p))}
 	for _, st := range listStages(p) {
-		lines = append(lines, st.draw(s))
+		lines = append(lines, st.drawStage(s))
 	}
 	for _, ask := range p.Asks {
 		lines = append(lines, s.Fill(" "+s.Sign(screen.Attention)+" ", wholeCommands(s, ask.Do)))
@@ -188,11 +186,10 @@ func describeTime(p operate.Progress) string {
 func listStages(p operate.Progress) []stageLine {
 	var all []stageLine
 	if p.CameToNought {
-		return []stageLine{{sign: screen.Failed, name: "came to nothing", words: history.Short(p.Version) +
-			" is still current; the rotate Lambda's log says why"}}
+		return []stageLine{{sign: screen.Failed, name: "came to nothing", words: describeNought(p.Version)}}
 	}
 	if p.Source != operate.Everything {
-		made := stageLine{screen.Done, "made and tested", "", clock(p.Made), "", false}
+		made := stageLine{screen.Done, "made and tested", "", formatKnownClock(p.Made), "", false}
 		if p.Phase == operate.Making {
 			made = stageLine{sign: screen.Busy, name: "being made"}
 			if p.Pending == "" {
@@ -205,7 +202,7 @@ func listStages(p operate.Progress) []stageLine {
 	if len(p.Buckets) > 0 {
 		written := p.ListWritten()
 		st := stageLine{sign: screen.Done, name: "written", count: countNoun(len(written), "bucket"),
-			when: clock(p.Written), words: strings.Join(written, ", ")}
+			when: formatKnownClock(p.Written), words: strings.Join(written, ", ")}
 		if p.Phase == operate.Writing {
 			done := len(p.Buckets) - len(p.Unwritten)
 			st = stageLine{sign: screen.Busy, name: "written", count: fmt.Sprintf("%d of %d", done, len(p.Buckets)),
@@ -235,7 +232,7 @@ func listConsumerStages(p operate.Progress) []stageLine {
 		}
 	}
 	st := stageLine{sign: screen.Done, name: "followed", count: fmt.Sprintf("%d of %d", all-len(behind), all),
-		when: clock(p.FollowedAt), words: strings.Join(names, ", ")}
+		when: formatKnownClock(p.FollowedAt), words: strings.Join(names, ", ")}
 	if len(behind) == 0 {
 		if all == 1 && p.Followers[0].Detail != "" {
 			st.words += " (" + p.Followers[0].Detail + ")"
@@ -275,7 +272,7 @@ func stageOfOld(p operate.Progress) (stageLine, bool) {
 	old := stageLine{sign: screen.Busy, name: "old one", words: "the next pass retires it"}
 	switch {
 	case p.Phase == operate.Arrived && len(dead) > 0:
-		old.sign, old.count, old.when = screen.Done, "dead", clock(p.RetiredAt)
+		old.sign, old.count, old.when = screen.Done, "dead", formatKnownClock(p.RetiredAt)
 		old.words = describeDead(dead, "accepted nowhere")
 	case len(p.Owed) == 0:
 		return stageLine{}, false
@@ -310,7 +307,8 @@ func listOwed(p operate.Progress) string {
 	return strings.Join(ids, ", ")
 }
 
-func clock(t time.Time) string {
+// formatKnownClock returns the time of day in UTC; "" for an unknown time.
+func formatKnownClock(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
@@ -320,8 +318,8 @@ func clock(t time.Time) string {
 // narrow is below how many columns the stages have no columns of their own.
 const narrow = 60
 
-// draw returns a stage as one line, in columns where there is room; its words go on below themselves.
-func (st stageLine) draw(s screen.Screen) string {
+// drawStage returns a stage as one line, in columns where there is room; its words go on below themselves.
+func (st stageLine) drawStage(s screen.Screen) string {
 	sign := s.Sign(st.sign)
 	switch {
 	case st.within && s.Columns() < narrow:

@@ -95,7 +95,7 @@ func TestABoardFitsTheTerminal(t *testing.T) {
 		return watched{Screen: screen.Screen{Width: 80}, Height: 8, Redrawn: true}
 	}}}, environment: "dev"}
 	for range 3 {
-		d.draw(boardItems())
+		d.drawBoard(boardItems())
 	}
 	g := newGlass(t, 80)
 	g.print(strings.ReplaceAll(out.String(), "\n", "\r\n")) // as a terminal makes of it

@@ -52,11 +52,11 @@ func (r rowView) describeRow() string {
 func (c *campaign) runTurns() error {
 	started, failures := c.now(), 0
 	if c.display.showsBoard() {
-		fmt.Fprintln(c.err, c.heading())
+		fmt.Fprintln(c.err, c.renderHeading())
 	}
 	for {
 		err := c.Turn(c.ctx)
-		if shown := c.show(); shown != nil {
+		if shown := c.showChanges(); shown != nil {
 			return shown
 		}
 		switch failures++; {
@@ -65,7 +65,7 @@ func (c *campaign) runTurns() error {
 		case c.ctx.Err() != nil, isExpired(err), failures >= patience:
 			return c.printEnd(err)
 		default:
-			c.display.say("cannot look: " + firstSentence(err) + "; trying again")
+			c.display.showWord("cannot look: " + firstSentence(err) + "; trying again")
 		}
 		if err == nil && (c.IsSettled() || !c.now().Before(started.Add(c.findTimeout()))) {
 			return c.printEnd(nil)
@@ -84,21 +84,18 @@ func (c *campaign) findTimeout() time.Duration {
 			longest = max(longest, s.Pace.Total())
 		}
 	}
-	if longest == 0 {
-		return cmp.Or(c.Timeout, unknownTime)
-	}
-	return cmp.Or(c.Timeout, max(2*longest, leastTime))
+	return cmp.Or(c.Timeout, doubleEstimate(longest))
 }
 
-// heading returns what stands above the board.
-func (c *campaign) heading() string {
+// renderHeading returns what stands above the board.
+func (c *campaign) renderHeading() string {
 	s := c.display.watched().Screen
-	return s.Heading(c.place(), "rotate "+countNoun(len(c.rows), "source"), "UTC") + "\n" +
-		s.Fill("", "Ctrl-C stops watching only. To join: "+screen.Whole(c.joinCommand())) + "\n"
+	return s.Heading(placeOf(c.env), "rotate "+countNoun(len(c.rows), "source"), "UTC") + "\n" +
+		describeLeaving(s, c.joinCommand()) + "\n"
 }
 
-// show tells what is news, and draws the board.
-func (c *campaign) show() error {
+// showChanges prints what has changed since it was called before, and draws the board where there is one.
+func (c *campaign) showChanges() error {
 	for _, v := range c.viewRows() {
 		_, followed := c.Progress[v.Source]
 		line := v.describeRow()
@@ -118,10 +115,10 @@ func (c *campaign) show() error {
 	if c.json && !c.Wait {
 		return nil
 	}
-	if err := c.display.tell(c.News); err != nil {
+	if err := c.display.showEvents(c.News); err != nil {
 		return err
 	}
-	c.display.draw(c.items())
+	c.display.drawBoard(c.listItems())
 	return nil
 }
 
@@ -133,8 +130,8 @@ type rowEvent struct {
 	rowView
 }
 
-// items returns the board: the progress of what is followed, and of each other source its state.
-func (c *campaign) items() []item {
+// listItems returns the board: the progress of what is followed, and of each other source its state.
+func (c *campaign) listItems() []item {
 	signs := map[operate.State]screen.Sign{
 		operate.Rotating: screen.Busy, operate.Rotated: screen.Done, operate.Done: screen.Done,
 		operate.GoesOn:   screen.Attention,
@@ -158,7 +155,7 @@ func (c *campaign) printEnd(err error) error {
 	if c.Wait {
 		open = append(open, c.In(operate.Rotated)...)
 	}
-	c.display.leave()
+	c.display.leaveBoard()
 	if shown := c.printRows(len(not)+len(open) == 0 && err == nil); shown != nil {
 		return shown
 	}

@@ -30,8 +30,8 @@ type display struct {
 // showsBoard reports whether a board is drawn.
 func (d *display) showsBoard() bool { return !d.json && d.watched().Redrawn }
 
-// tell tells events, where no board shows them.
-func (d *display) tell(news []operate.Event) error {
+// showEvents prints events where there is no board: a line for each, or an object for a program.
+func (d *display) showEvents(news []operate.Event) error {
 	for _, e := range news {
 		switch {
 		case d.json:
@@ -45,8 +45,8 @@ func (d *display) tell(news []operate.Event) error {
 	return nil
 }
 
-// say shows a word that is no event: below the board, or as a line of its own.
-func (d *display) say(words string) {
+// showWord shows a word that is no event: below the board, or as a line of its own.
+func (d *display) showWord(words string) {
 	switch {
 	case d.json:
 	case d.showsBoard():
@@ -56,8 +56,8 @@ func (d *display) say(words string) {
 	}
 }
 
-// draw draws the board over the one before.
-func (d *display) draw(items []item) {
+// drawBoard draws the board over the one before.
+func (d *display) drawBoard(items []item) {
 	if !d.showsBoard() {
 		return
 	}
@@ -95,5 +95,5 @@ func drawOver(out io.Writer, before, lines []string, columns int) {
 	_, _ = io.WriteString(out, b.String())
 }
 
-// leave lets the board stand, so that what comes next is printed below it.
-func (d *display) leave() { d.drawn = nil }
+// leaveBoard lets the board stand, so that what comes next is printed below it.
+func (d *display) leaveBoard() { d.drawn = nil }

@@ -36,9 +36,9 @@ func (c rotateCmd) rotateInEmergency(s *session, source manifest.Source) error {
 		return s.printEmergency(e, h, version)
 	}
 	w := c.newWatch(s, source.Name)
-	w.note(report)
+	w.noteReport(report)
 	w.tracker.Start(operate.Watch{Source: source.Name, Before: e.Before(), Version: version}, report.At)
-	return w.run()
+	return w.followChanges()
 }
 
 // findEmergency decides what an emergency does. It changes nothing.

@@ -49,7 +49,7 @@ func describeEvent(e operate.Event) string {
 	case operate.NewsRetired:
 		return "retired " + listShortIDs(e.Versions)
 	case operate.NewsNothing:
-		return "came to nothing: " + history.Short(e.Version) + " is still current; the rotate Lambda's log says why"
+		return "came to nothing: " + describeNought(e.Version)
 	case operate.NewsDone:
 		if e.Source == operate.Everything {
 			return "every consumer runs what the sources say"
@@ -60,6 +60,11 @@ func describeEvent(e operate.Event) string {
 		return "done: " + describeDead(e.Versions, "dead") + ", nothing is owed"
 	}
 	return string(e.Event)
+}
+
+// describeNought returns what is so after a rotation that came to nothing, and where to look.
+func describeNought(version string) string {
+	return history.Short(version) + " is still current; the rotate Lambda's log says why"
 }
 
 // describeGate returns what an owed version waits for, in words.

@@ -49,7 +49,7 @@ func (p page) renderPlanLines() string {
 		var lines []string
 		for _, l := range group {
 			lead := fmt.Sprintf("%s %-*s  ", p.Sign(l.sign), width, l.subject)
-			lines = append(lines, p.say(lead, l.words))
+			lines = append(lines, p.fillWords(lead, l.words))
 		}
 		if len(lines) > 0 {
 			parts = append(parts, strings.Join(lines, "\n"))
@@ -291,11 +291,11 @@ func (p page) describePlanNext() string {
 	case p.report.Converged:
 		return "Every consumer runs the current version, and no old credential is owed"
 	case mode == manifest.Propagate:
-		return "mode propagate: nothing is retired. " + p.command("apply", "")
+		return "mode propagate: nothing is retired. " + p.describeCommand("apply", "")
 	case len(p.report.Steps) == 0:
-		return "It waits: " + p.command("status", "")
+		return "It waits: " + p.describeCommand("status", "")
 	}
-	return p.command("apply", "")
+	return p.describeCommand("apply", "")
 }
 
 // renderMarkdown returns a plan as a comment on a pull request: GitHub colours the lines of a diff by their signs. The
@@ -303,7 +303,7 @@ func (p page) describePlanNext() string {
 func (p page) renderMarkdown() string {
 	p.Screen = screen.Screen{Width: 100}
 	var text strings.Builder
-	fmt.Fprintf(&text, "<!-- rotary plan %s -->\n### rotary plan %s\n\n", p.env(), p.env())
+	fmt.Fprintf(&text, "<!-- rotary plan %s -->\n### rotary plan %s\n\n", p.environmentName(), p.environmentName())
 	fmt.Fprintf(&text, "`%s %s` · mode %s · nothing is changed by this\n", p.place.Account, p.place.Region, p.report.Mode)
 	for _, block := range []string{p.renderUnbuilt(), p.renderDepartures(), p.renderPlanLines()} {
 		if block != "" {

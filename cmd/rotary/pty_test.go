@@ -281,7 +281,7 @@ func pressCtrlC(t *testing.T, args ...string) (code int, printed string) {
 	return child.ProcessState.ExitCode(), all.String()
 }
 
-// runWatcher is what the process of pressCtrlC does.
+// runWatcher runs a command line that looks once and then waits until it is interrupted: see pressCtrlC.
 func runWatcher(ctx context.Context, args []string) int {
 	o := newOutside()
 	o.wait = func(ctx context.Context, _ time.Duration) error {

@@ -67,7 +67,7 @@ func (c putCmd) Run(a *app) error {
 		return err
 	}
 	if c.Wait {
-		return w.run()
+		return w.followChanges()
 	}
 	return s.printChanged(source, version, change.Names())
 }

@@ -37,7 +37,7 @@ func (c putWait) prepareWatch(s *session, source manifest.Source) (*watch, error
 		session: s, title: "put " + source.Name, done: "changed", goal: operate.Dead, sources: []string{source.Name},
 		timeout: c.Timeout,
 	}
-	w.note(report)
+	w.noteReport(report)
 	w.tracker.Begin(source.Name, report.At)
 	return w, nil
 }

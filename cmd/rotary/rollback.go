@@ -114,7 +114,7 @@ func (r *rollback) runSteps(c rollbackCmd) error {
 		}
 		return w.isEveryOver()
 	}
-	return w.run()
+	return w.followChanges()
 }
 
 // announce prints what the rollback will do and how long it takes.

@@ -148,9 +148,9 @@ func (c rotateCmd) rotatePlanned(s *session, source manifest.Source) error {
 	if !c.Wait {
 		return s.printStarted(source, version)
 	}
-	w.note(report)
+	w.noteReport(report)
 	w.tracker.Start(operate.Watch{Source: source.Name, Before: seen.Version, Version: version}, report.At)
-	return w.run()
+	return w.followChanges()
 }
 
 // newWatch follows the rotation of one source.
@@ -170,11 +170,11 @@ func (c rotateCmd) joinRotation(w *watch, report plan.Report) error {
 		text += " since " + formatMoment(seen.Since, report.At)
 	}
 	if !c.Wait {
-		return &notRotated{name: name, why: text[len(name)+1:] + ", and there is one rotation at a time", then: "to join: " + w.join()}
+		return &notRotated{name: name, why: text[len(name)+1:] + ", and there is one rotation at a time", then: "to join: " + w.describeJoin()}
 	}
 	fmt.Fprintln(w.err, text+": joining it.")
 	w.look = replayFirst(report, w.lookNow)
-	return w.run()
+	return w.followChanges()
 }
 
 // checkRotatable returns why a source is none that this command rotates.

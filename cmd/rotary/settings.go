@@ -70,7 +70,7 @@ func (c settingsCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	files, err := settingsgen.Generate(bucket, c.Lang, settingsgen.Options{Command: c.command(), Package: c.Package})
+	files, err := settingsgen.Generate(bucket, c.Lang, settingsgen.Options{Command: c.describeCommand(), Package: c.Package})
 	if err != nil {
 		return invalid{err}
 	}
@@ -102,8 +102,8 @@ func (c settingsCmd) readBucket(a *app) (settingsgen.Bucket, error) {
 	return bucket, nil
 }
 
-// command returns the command line that writes the same text again.
-func (c settingsCmd) command() string {
+// describeCommand returns the command line that writes the same text again.
+func (c settingsCmd) describeCommand() string {
 	words := []string{"rotary settings", c.Bucket, "--lang", c.Lang}
 	if c.Env != "" {
 		words = append(words, "--env", c.Env)
@@ -174,7 +174,7 @@ func (c settingsCmd) writeSettings(a *app, view settingsView) error {
 		}
 		view.Files[i].State = state
 		if state == "old" || state == "missing" {
-			failed = errors.Join(failed, fmt.Errorf("%s is %s: run %s --out %s%s", file.Path, state, c.command(), c.Out,
+			failed = errors.Join(failed, fmt.Errorf("%s is %s: run %s --out %s%s", file.Path, state, c.describeCommand(), c.Out,
 				a.manifestFlag()))
 		}
 	}

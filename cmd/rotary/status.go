@@ -44,13 +44,13 @@ func (c statusCmd) Run(a *app) error {
 		return err
 	}
 	if c.Watch {
-		return c.watch(s)
+		return c.watchStatus(s)
 	}
 	report, err := s.lookNow()
 	if err != nil {
 		return err
 	}
-	if err := c.print(s, report); err != nil {
+	if err := c.printStatus(s, report); err != nil {
 		return err
 	}
 	if c.ExitCode && !report.Converged {
@@ -59,20 +59,20 @@ func (c statusCmd) Run(a *app) error {
 	return nil
 }
 
-// print prints a report: as JSON, or as text in the width of the screen.
-func (c statusCmd) print(s *session, r plan.Report) error {
+// printStatus prints a report: as JSON, or as text in the width of the screen.
+func (c statusCmd) printStatus(s *session, r plan.Report) error {
 	switch {
 	case s.json && c.Source != "":
 		return s.printJSON(r.Source(c.Source))
 	case s.json:
 		return s.printReport(r)
 	}
-	_, err := fmt.Fprintln(s.out, c.render(s.newPage(r)))
+	_, err := fmt.Fprintln(s.out, c.renderPage(s.newPage(r)))
 	return err
 }
 
-// render returns what the command shows of a report.
-func (c statusCmd) render(p page) string {
+// renderPage returns what the command shows of a report.
+func (c statusCmd) renderPage(p page) string {
 	if c.Source != "" {
 		return p.renderSource(c.Source)
 	}
@@ -99,8 +99,8 @@ func placeOf(env *manifest.Environment) screen.Place {
 	return screen.Place{Environment: env.Name, Account: env.Account, Region: env.Region}
 }
 
-// env is the name of the environment, for commands that people copy.
-func (p page) env() string { return cmp.Or(p.place.Environment, p.report.Environment) }
+// environmentName is the name of the environment, for commands that people copy.
+func (p page) environmentName() string { return cmp.Or(p.place.Environment, p.report.Environment) }
 
 // commandFlags are the flags of the commands that reports recommend, as a regular expression.
 const commandFlags = `(?: --(?:bucket|source|version|accept-removals) [^\s;,)]+| --(?:value|revoked|release|direct))*`
@@ -108,7 +108,7 @@ const commandFlags = `(?: --(?:bucket|source|version|accept-removals) [^\s;,)]+|
 // keepCommands returns words of a report in which no line of a command about the environment is broken.
 func (p page) keepCommands(words string) string {
 	command := regexp.MustCompile(
-		`(rotary [a-z]+ ` + regexp.QuoteMeta(p.env()) + `)( [a-z0-9][a-z0-9_-]*)?` + commandFlags)
+		`(rotary [a-z]+ ` + regexp.QuoteMeta(p.environmentName()) + `)( [a-z0-9][a-z0-9_-]*)?` + commandFlags)
 	return command.ReplaceAllStringFunc(words, func(text string) string {
 		parts := command.FindStringSubmatch(text)
 		if name := strings.TrimSpace(parts[2]); name == "" || p.isNamed(name) {
@@ -118,8 +118,8 @@ func (p page) keepCommands(words string) string {
 	})
 }
 
-// say is Fill for words of a report.
-func (p page) say(lead, words string) string { return p.Fill(lead, p.keepCommands(words)) }
+// fillWords is Fill for words of a report.
+func (p page) fillWords(lead, words string) string { return p.Fill(lead, p.keepCommands(words)) }
 
 // isNamed reports whether the report is about something of this name.
 func (p page) isNamed(name string) bool {
@@ -127,9 +127,9 @@ func (p page) isNamed(name string) bool {
 		slices.ContainsFunc(p.report.Waits, func(w plan.Wait) bool { return w.Subject == name })
 }
 
-// command returns a rotary command about the environment, of which no line is broken.
-func (p page) command(verb, rest string) string {
-	text := "rotary " + verb + " " + p.env()
+// describeCommand returns a rotary command about the environment, of which no line is broken.
+func (p page) describeCommand(verb, rest string) string {
+	text := "rotary " + verb + " " + p.environmentName()
 	if rest != "" {
 		text += " " + rest
 	}

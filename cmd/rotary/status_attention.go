@@ -34,7 +34,7 @@ func (p page) describeSource(s plan.SourceReport) string {
 	case s.Frozen != "":
 		tell(plan.FrozenSecret, "FROZEN: "+s.Frozen)
 	case s.Version == "":
-		add("has no value yet: " + p.command("put", s.Name))
+		add("has no value yet: " + p.describeCommand("put", s.Name))
 	}
 	tell(plan.ValueNotAccepted, p.describeTaken(s))
 	tell(plan.RotationDue, p.describeTooOld(s))
@@ -91,7 +91,7 @@ func (p page) describeTaken(s plan.SourceReport) string {
 	if !s.AskedAgain.IsZero() {
 		text += "; asked again at " + p.formatMoment(s.AskedAgain)
 	}
-	return text + ". Put another value, or, if this one is right: " + p.command("accept", s.Name+" --value")
+	return text + ". Put another value, or, if this one is right: " + p.describeCommand("accept", s.Name+" --value")
 }
 
 // describeTooOld returns by how much the current version is too old; "" where it is not.
@@ -142,7 +142,7 @@ func (p page) describeOwed(s plan.SourceReport, o plan.OwedReport) string {
 		lines = append(lines, p.describeFailed(o))
 	}
 	if i < 0 && o.Failed == nil {
-		lines = append(lines, "nothing any more: "+p.command("apply", "")+" retires it now")
+		lines = append(lines, "nothing any more: "+p.describeCommand("apply", "")+" retires it now")
 	}
 	for _, name := range o.Alarms {
 		lines = append(lines, plan.Page(name))
@@ -185,7 +185,7 @@ func (p page) describeGate(s plan.SourceReport, o plan.OwedReport, w plan.Wait) 
 	switch w.Reason {
 	case plan.Retained:
 		if o.Retained == nil {
-			return "a rollback in progress: " + p.command("rollback", s.Name)
+			return "a rollback in progress: " + p.describeCommand("rollback", s.Name)
 		}
 		return p.describeVeto(s, o.Retained)
 	case plan.ByHand:
@@ -219,7 +219,7 @@ func (p page) describeVeto(s plan.SourceReport, v *plan.Veto) string {
 		}
 		text += " since " + since
 	}
-	return text + ": " + p.command("retain", s.Name+" --release")
+	return text + ": " + p.describeCommand("retain", s.Name+" --release")
 }
 
 // describeUsers returns which consumers still run an old credential, and why, where one's rollout failed.
@@ -260,7 +260,7 @@ func (p page) describeOtherHolders(o plan.OwedReport, w plan.Wait) string {
 // renderOthers returns what no table tells: strangers, buckets, and what left the manifest, a paragraph for each.
 func (p page) renderOthers() string {
 	var lines []string
-	add := func(sign screen.Sign, words string) { lines = append(lines, p.say(p.Sign(sign)+" ", words)) }
+	add := func(sign screen.Sign, words string) { lines = append(lines, p.fillWords(p.Sign(sign)+" ", words)) }
 	for _, c := range p.report.Consumers {
 		if isStranger(c) {
 			add(screen.Attention, "stranger "+c.Name+": "+c.Detail)

@@ -38,7 +38,7 @@ func (p page) renderUnbuilt() string {
 	if len(p.report.Unbuilt) == 0 {
 		return ""
 	}
-	lines := []string{p.Fill("", p.env()+
+	lines := []string{p.Fill("", p.environmentName()+
 		" is not changed: this version of rotary does not do what its manifest asks for")}
 	for _, line := range p.report.Unbuilt {
 		lines = append(lines, p.Fill(p.Sign(screen.Attention)+" ", line))
@@ -237,7 +237,7 @@ func (p page) renderNext() string {
 	n := p.countForPeople()
 	switch {
 	case manifest.Mode(p.report.Mode) == manifest.Observe && !p.report.Converged:
-		return p.Fill("", "mode observe: rotary changes nothing here. "+p.command("plan", "")+" shows what it would do")
+		return p.Fill("", "mode observe: rotary changes nothing here. "+p.describeCommand("plan", "")+" shows what it would do")
 	case p.report.Converged && n == 0:
 		return p.Fill("", "Nothing is owed, and nothing waits for a person."+p.describeNextRotation())
 	case n > 0:
@@ -245,9 +245,9 @@ func (p page) renderNext() string {
 		if n > 1 {
 			need = fmt.Sprintf("%d things need", n)
 		}
-		return p.Fill("", need+" a person. "+p.command("plan", "")+" shows what the next pass does")
+		return p.Fill("", need+" a person. "+p.describeCommand("plan", "")+" shows what the next pass does")
 	}
-	return p.Fill("", "Nothing needs a person: it goes on by itself. "+p.command("status", "--watch"))
+	return p.Fill("", "Nothing needs a person: it goes on by itself. "+p.describeCommand("status", "--watch"))
 }
 
 // describeNextRotation returns which source is rotated next; "" where none is scheduled.

@@ -84,5 +84,5 @@ func (p page) describeSpread(s plan.SourceReport) string {
 	if len(late) == 0 {
 		return "Every consumer was seen on " + history.Short(used) + "."
 	}
-	return "Not seen on " + history.Short(used) + ": " + strings.Join(late, ", ") + ". " + p.command("status", "")
+	return "Not seen on " + history.Short(used) + ": " + strings.Join(late, ", ") + ". " + p.describeCommand("status", "")
 }

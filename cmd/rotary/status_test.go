@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/pkg/credential"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/screen"
 )
@@ -227,11 +228,11 @@ func TestTheNextLookIsAsSoonAsSomethingCanHaveChanged(t *testing.T) {
 	}{
 		{plan.Report{At: nine}, watchLeast},
 		{wait(30 * time.Second), 30 * time.Second},
-		{wait(time.Second), watchMost},
+		{wait(time.Second), operate.SoonestLook},
 		{wait(-time.Second), watchLeast},
-		{plan.Report{At: nine, Steps: []plan.Step{{}}}, watchMost},
-		{plan.Report{At: nine, Sources: []plan.SourceReport{{Pending: "v"}}}, watchMost},
-		{plan.Report{At: nine, Consumers: []plan.ConsumerReport{{State: "rolling"}}}, watchMost},
+		{plan.Report{At: nine, Steps: []plan.Step{{}}}, operate.SoonestLook},
+		{plan.Report{At: nine, Sources: []plan.SourceReport{{Pending: "v"}}}, operate.SoonestLook},
+		{plan.Report{At: nine, Consumers: []plan.ConsumerReport{{State: "rolling"}}}, operate.SoonestLook},
 	} {
 		if got := nextLook(tt.r); got != tt.want {
 			t.Errorf("%+v: %v, want %v", tt.r, got, tt.want)

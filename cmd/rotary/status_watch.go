@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,17 +10,15 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// How often a watched environment is looked at: by what its report waits for, and within these bounds.
-const (
-	watchMost  = 5 * time.Second
-	watchLeast = time.Minute
-)
+// watchLeast is how long after a report the next one is asked for at the latest.
+const watchLeast = time.Minute
 
-// watch shows an environment again whenever it has changed, until the context ends: that is no error.
-func (c statusCmd) watch(s *session) error {
+// watchStatus shows an environment again whenever it has changed, until the context ends: that is no error.
+func (c statusCmd) watchStatus(s *session) error {
 	w := watcher{statusCmd: c, told: map[string]string{}}
 	for {
 		report, err := s.lookNow()
@@ -31,9 +28,9 @@ func (c statusCmd) watch(s *session) error {
 		if err != nil && !isBusy(err) {
 			return err
 		}
-		next := watchMost
+		next := operate.SoonestLook
 		if err == nil {
-			if err := w.show(s, report); err != nil {
+			if err := w.showReport(s, report); err != nil {
 				return err
 			}
 			next = nextLook(report)
@@ -47,21 +44,9 @@ func (c statusCmd) watch(s *session) error {
 // nextLook returns how long after a report the next one is worth asking for: when the first of its waits is over, or
 // soon while something goes on that ends by itself.
 func nextLook(r plan.Report) time.Duration {
-	next := watchLeast
-	note := func(w plan.Wait) {
-		if w.Until.After(r.At) {
-			next = min(next, w.Until.Sub(r.At))
-		}
-	}
-	for _, w := range r.Waits {
-		note(w)
-	}
 	rolling := slices.ContainsFunc(r.Consumers, func(c plan.ConsumerReport) bool { return c.State == "rolling" })
 	rotating := slices.ContainsFunc(r.Sources, func(s plan.SourceReport) bool { return s.Pending != "" })
-	if rolling || rotating || len(r.Steps) > 0 {
-		next = watchMost
-	}
-	return max(next, watchMost)
+	return operate.NextLookWithin(r, watchLeast, rolling || rotating)
 }
 
 // watcher remembers what it has shown.
@@ -70,17 +55,17 @@ type watcher struct {
 	told map[string]string // by subject
 }
 
-// show shows a report: redrawn on a terminal; a line for each change in a pipe, and one object a line as JSON.
-func (w *watcher) show(s *session, r plan.Report) error {
+// showReport shows a report: redrawn on a terminal; a line for each change in a pipe, and one object a line as JSON.
+func (w *watcher) showReport(s *session, r plan.Report) error {
 	news := listStates(s.newPage(r))
 	fresh := w.tellNews(news)
 	var err error
 	switch {
 	case len(fresh) == 0 && !s.hasScreen():
 	case s.json:
-		err = json.NewEncoder(s.out).Encode(r)
+		err = s.printLine(withLists(r))
 	case s.hasScreen():
-		_, err = fmt.Fprintf(s.out, "\x1b[H\x1b[2J%s\n", w.render(s.newPage(r)))
+		_, err = fmt.Fprintf(s.out, "\x1b[H\x1b[2J%s\n", w.renderPage(s.newPage(r)))
 	default:
 		for _, line := range fresh {
 			if _, err = fmt.Fprintf(s.out, "%s %s\n", r.At.UTC().Format(time.TimeOnly), line); err != nil {

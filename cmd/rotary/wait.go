@@ -55,7 +55,7 @@ func (c waitCmd) Run(a *app) error {
 	if c.Source != "" {
 		w.title = "wait " + c.Source
 	}
-	return w.run()
+	return w.followChanges()
 }
 
 func (c waitCmd) checkArguments(a *app) (*manifest.Environment, error) {

@@ -42,13 +42,15 @@ const (
 	unknownTime = 3 * time.Hour    // where the deployed functions do not tell how long a change takes
 )
 
-// note notes a report without showing it: what it has is no news.
-func (w *watch) note(r plan.Report) { w.tracker.Note(r, w.sources) }
+// noteReport notes a report without showing it: what it has is no news.
+func (w *watch) noteReport(r plan.Report) { w.tracker.Note(r, w.sources) }
 
-// run follows until everything is over, the time is up, somebody interrupts, or too many looks in a row have failed.
-func (w *watch) run() error {
+// followChanges follows until everything is over, the time is up, somebody interrupts, or too many looks in a row have failed.
+func (w *watch) followChanges() error {
 	w.display = &display{app: w.app, environment: w.env.Name}
-	w.look = firstLook(w.look, w.lookNow)
+	if w.look == nil {
+		w.look = w.lookNow
+	}
 	w.started = w.app.now()
 	failures, end := 0, w.started.Add(cmp.Or(w.timeout, unknownTime))
 	for {
@@ -56,7 +58,7 @@ func (w *watch) run() error {
 		seen := report.Environment != ""
 		if seen {
 			first := w.report.Environment == ""
-			if drawn := w.show(report); drawn != nil {
+			if drawn := w.showReport(report); drawn != nil {
 				return drawn
 			}
 			if first && w.timeout == 0 {
@@ -66,40 +68,33 @@ func (w *watch) run() error {
 		}
 		switch {
 		case w.ctx.Err() != nil:
-			return w.end(w.interrupt())
+			return w.printEnd(w.describeInterrupt())
 		case isExpired(err):
-			return w.end(w.describeExpired(err))
+			return w.printEnd(w.describeExpired(err))
 		case isBusy(err):
-			w.display.say("a pass is under way: looking again")
+			w.display.showWord("a pass is under way: looking again")
 		case err != nil:
 			if failures++; failures >= patience {
-				return w.end(err)
+				return w.printEnd(err)
 			}
-			w.display.say("cannot look: " + firstSentence(err) + "; trying again")
+			w.display.showWord("cannot look: " + firstSentence(err) + "; trying again")
 		default:
 			failures = 0
 			if over, err := w.isOver(); over || err != nil {
-				return w.end(err)
+				return w.printEnd(err)
 			}
 		}
 		if !w.app.now().Before(end) {
-			return w.end(w.describeTimeout())
+			return w.printEnd(w.describeTimeout())
 		}
 		if err := w.wait(w.ctx, operate.NextLook(w.report, w.now...)); err != nil {
-			return w.end(w.interrupt())
+			return w.printEnd(w.describeInterrupt())
 		}
 	}
 }
 
-func firstLook(look, otherwise func() (plan.Report, error)) func() (plan.Report, error) {
-	if look == nil {
-		return otherwise
-	}
-	return look
-}
-
-// show shows what a report has. The first one that is shown has a heading.
-func (w *watch) show(r plan.Report) error {
+// showReport shows what a report has. The first one that is shown has a heading.
+func (w *watch) showReport(r plan.Report) error {
 	first := w.report.Environment == ""
 	w.report = r
 	var news []operate.Event
@@ -108,16 +103,16 @@ func (w *watch) show(r plan.Report) error {
 		news = append(w.tellSteps(r), news...)
 	}
 	if first && w.display.showsBoard() {
-		fmt.Fprintln(w.err, w.heading())
+		fmt.Fprintln(w.err, w.renderHeading())
 	}
-	if err := w.display.tell(news); err != nil {
+	if err := w.display.showEvents(news); err != nil {
 		return err
 	}
-	w.display.draw(w.items())
+	w.display.drawBoard(w.listItems())
 	return nil
 }
 
-// tellSteps tells what a pass does, or would do next, that the report before did not have.
+// tellSteps returns an event for each step of a pass that the report before did not have.
 func (w *watch) tellSteps(r plan.Report) []operate.Event {
 	var news []operate.Event
 	lines := map[string]bool{}
@@ -131,7 +126,7 @@ func (w *watch) tellSteps(r plan.Report) []operate.Event {
 	return news
 }
 
-func (w *watch) items() []item {
+func (w *watch) listItems() []item {
 	var all []item
 	for _, p := range w.now {
 		all = append(all, item{Progress: p})
@@ -139,21 +134,22 @@ func (w *watch) items() []item {
 	return all
 }
 
-// heading returns what stands above the board: where, what, how long it takes, and how to leave and to join.
-func (w *watch) heading() string {
+// renderHeading returns what stands above the board: where, what, how long it takes, and how to leave and to join.
+func (w *watch) renderHeading() string {
 	s := w.display.watched().Screen
-	lines := []string{s.Heading(w.place(), w.title, "UTC")}
+	lines := []string{s.Heading(placeOf(w.env), w.title, "UTC")}
 	if len(w.now) == 1 && w.now[0].Source != operate.Everything {
 		lines = append(lines, s.Fill("", w.describePace(w.now[0])))
 	}
 	if !w.local {
-		lines = append(lines, s.Fill("", "Ctrl-C stops watching only. To join: "+screen.Whole(w.join())))
+		lines = append(lines, describeLeaving(s, w.describeJoin()))
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
 
-func (s *session) place() screen.Place {
-	return screen.Place{Environment: s.env.Name, Account: s.env.Account, Region: s.env.Region}
+// describeLeaving returns how to leave a board, and to join what it shows.
+func describeLeaving(s screen.Screen, join string) string {
+	return s.Fill("", "Ctrl-C stops watching only. To join: "+screen.Whole(join))
 }
 
 // describePace returns what a change is made of, and how long it takes.
@@ -174,12 +170,12 @@ func (w *watch) describePace(p operate.Progress) string {
 	return text
 }
 
-// join is the command that shows this again.
+// joinCommand returns the command that shows the changes of these sources again; of everything without one.
 func (s *session) joinCommand(sources ...string) string {
 	return strings.Join(append([]string{"rotary wait", s.env.Name}, sources...), " ")
 }
 
-func (w *watch) join() string {
+func (w *watch) describeJoin() string {
 	if len(w.sources) == 1 && w.sources[0] != operate.Everything {
 		return w.joinCommand(w.sources[0])
 	}
@@ -192,10 +188,15 @@ func (w *watch) chooseTimeout() time.Duration {
 	for _, p := range w.now {
 		longest = max(longest, p.Left)
 	}
-	if longest == 0 {
+	return doubleEstimate(longest)
+}
+
+// doubleEstimate returns how long to wait for what takes so long as a rule; 0 for what is not known.
+func doubleEstimate(estimate time.Duration) time.Duration {
+	if estimate == 0 {
 		return unknownTime
 	}
-	return max(2*longest, leastTime)
+	return max(2*estimate, leastTime)
 }
 
 // isOver reports whether nothing is left to wait for; the error is what is left for a person.
@@ -223,8 +224,7 @@ func (w *watch) describeHeld() error {
 		switch {
 		case p.Reaches(w.goal):
 		case p.CameToNought:
-			nothing = append(nothing, fmt.Sprintf("the rotation of %s has come to nothing: %s is still current; "+
-				"the rotate Lambda's log says why", p.Source, history.Short(p.Version)))
+			nothing = append(nothing, fmt.Sprintf("the rotation of %s has come to nothing: %s", p.Source, describeNought(p.Version)))
 		default:
 			held = append(held, describeAsks(p))
 		}
@@ -267,15 +267,15 @@ func (w *watch) describeTimeout() error {
 	if w.local {
 		return unfinished{text}
 	}
-	return unfinished{text + "\nit goes on: " + w.join()}
+	return unfinished{text + "\nit goes on: " + w.describeJoin()}
 }
 
-// interrupt returns what is said after Ctrl-C.
-func (w *watch) interrupt() error {
+// describeInterrupt returns what is said after Ctrl-C.
+func (w *watch) describeInterrupt() error {
 	if w.local {
 		return fmt.Errorf("%s: %w", describeStanding(w.report), context.Canceled)
 	}
-	return stopped{"Stopped watching. " + w.whatGoesOn() + ": " + w.join()}
+	return stopped{"Stopped watching. " + w.whatGoesOn() + ": " + w.describeJoin()}
 }
 
 // whatGoesOn returns that what is watched goes on without this program.
@@ -306,9 +306,9 @@ func firstSentence(err error) string {
 	return line
 }
 
-// end prints the end: for people one line on standard output, for a program the last object.
-func (w *watch) end(err error) error {
-	w.display.leave()
+// printEnd prints the end: for people one line on standard output, for a program the last object.
+func (w *watch) printEnd(err error) error {
+	w.display.leaveBoard()
 	if w.json {
 		return errors.Join(w.printLine(w.lastLine(err)), err)
 	}
@@ -334,7 +334,7 @@ func (w *watch) describeEnd() string {
 	}
 	if p.Phase != operate.Arrived {
 		return fmt.Sprintf("%s: every consumer runs %s. The old one is not retired yet: %s", p.Source,
-			history.Short(p.Version), w.join())
+			history.Short(p.Version), w.describeJoin())
 	}
 	text := p.Source + " " + w.done
 	if !p.Began.IsZero() {

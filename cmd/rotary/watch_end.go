@@ -99,5 +99,5 @@ func isExpired(err error) bool {
 // describeExpired returns what is to be done where the credentials have expired.
 func (w *watch) describeExpired(err error) error {
 	return fmt.Errorf("your AWS credentials have expired. %s.\nSign in again (aws sso login), then join: %s\n%w",
-		w.whatGoesOn(), w.join(), err)
+		w.whatGoesOn(), w.describeJoin(), err)
 }

@@ -61,7 +61,7 @@ func watching(t *testing.T, w watch, looks ...look) (looked int, out, errs strin
 		w.sources = []string{"key"}
 	}
 	w.goal, w.done = operate.Dead, "rotated"
-	err = w.run()
+	err = w.followChanges()
 	return looked, printed.String(), said.String(), err
 }
 

@@ -67,8 +67,8 @@ func hashExecutable() (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)[:8]), nil
 }
 
-// note notes that the first n schedules of a test have ended well.
-func (p progress) note(name string, n int) error {
+// noteProgress notes that the first n schedules of a test have ended well.
+func (p progress) noteProgress(name string, n int) error {
 	f, err := os.OpenFile(p.file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (s Scenario) playOn(t *testing.T, p progress, all iter.Seq[Schedule], enoug
 		if err != nil || len(tally.Failures) > 0 || part.Runs < doneStep {
 			return tally, err
 		}
-		if err := p.note(t.Name(), tally.Runs); err != nil {
+		if err := p.noteProgress(t.Name(), tally.Runs); err != nil {
 			return tally, err
 		}
 	}
@@ -133,7 +133,7 @@ func TestAnExhaustiveRunGoesOnWhereItWasInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := first.note(t.Name(), 30); err != nil {
+	if err := first.noteProgress(t.Name(), 30); err != nil {
 		t.Fatal(err)
 	}
 	again, err := readProgress(folder)

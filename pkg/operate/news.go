@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -59,7 +60,7 @@ type comparison struct {
 	news        []Event
 }
 
-func (c *comparison) add(kind News, change func(*Event)) {
+func (c *comparison) addEvent(kind News, change func(*Event)) {
 	e := Event{At: c.now.At, Source: c.now.Source, Event: kind, Step: c.now.Step, Steps: c.now.Steps}
 	change(&e)
 	c.news = append(c.news, e)
@@ -68,26 +69,26 @@ func (c *comparison) add(kind News, change func(*Event)) {
 // isNewVersion reports whether another version is current than in the report before.
 func (c *comparison) isNewVersion() bool { return c.fresh || c.before.Version != c.now.Version }
 
-// reaches reports whether the version has just come as far as a phase.
-func (c *comparison) reaches(p Phase) bool {
+// hasJustReached reports whether the version has just come as far as a phase.
+func (c *comparison) hasJustReached(p Phase) bool {
 	return !c.now.isBefore(p) && (c.isNewVersion() || c.before.isBefore(p))
 }
 
 func (c *comparison) compareVersion() {
 	now := c.now
 	if now.Pending != "" && (c.fresh || now.Pending != c.before.Pending) {
-		c.add(NewsMaking, func(e *Event) { e.Version = now.Pending })
+		c.addEvent(NewsMaking, func(e *Event) { e.Version = now.Pending })
 	}
 	if now.Source == Everything {
 		c.compareBuckets()
 		return
 	}
-	made := c.reaches(Writing)
+	made := c.hasJustReached(Writing)
 	if now.Phase == Arrived {
 		made = !c.fresh && c.isNewVersion()
 	}
 	if made {
-		c.add(NewsMade, func(e *Event) {
+		c.addEvent(NewsMade, func(e *Event) {
 			if e.Version = now.Version; now.At.Sub(now.Made) < time.Minute {
 				e.At = now.Made
 			}
@@ -98,8 +99,8 @@ func (c *comparison) compareVersion() {
 
 func (c *comparison) compareBuckets() {
 	now := c.now
-	if written := now.ListWritten(); c.reaches(Following) && now.Phase != Arrived && len(written) > 0 {
-		c.add(NewsWritten, func(e *Event) { e.Version, e.Buckets = now.Version, written })
+	if written := now.ListWritten(); c.hasJustReached(Following) && now.Phase != Arrived && len(written) > 0 {
+		c.addEvent(NewsWritten, func(e *Event) { e.Version, e.Buckets = now.Version, written })
 	}
 }
 
@@ -110,16 +111,16 @@ func (c *comparison) compareConsumers() {
 	}
 	all := len(now.Followers)
 	for _, f := range now.Followers {
-		was := c.before.follower(f.Name)
+		was := c.before.findFollower(f.Name)
 		switch {
 		case f.HasFollowed && (c.isNewVersion() || !was.HasFollowed) && all > 1:
-			c.add(NewsFollows, func(e *Event) { e.Consumer, e.Version = f.Name, now.Version })
+			c.addEvent(NewsFollows, func(e *Event) { e.Consumer, e.Version = f.Name, now.Version })
 		case !f.HasFollowed && (c.isNewVersion() || was.Describe() != f.Describe()):
-			c.add(NewsConsumer, func(e *Event) { e.Consumer, e.Detail, e.Version = f.Name, f.Describe(), now.Version })
+			c.addEvent(NewsConsumer, func(e *Event) { e.Consumer, e.Detail, e.Version = f.Name, f.Describe(), now.Version })
 		}
 	}
-	if behind := len(now.Behind()); behind == 0 && all > 0 && c.reaches(Retiring) {
-		c.add(NewsFollowed, func(e *Event) { e.Followed, e.Of, e.Version = all, all, now.Version })
+	if behind := len(now.Behind()); behind == 0 && all > 0 && c.hasJustReached(Retiring) {
+		c.addEvent(NewsFollowed, func(e *Event) { e.Followed, e.Of, e.Version = all, all, now.Version })
 	}
 }
 
@@ -129,13 +130,13 @@ func (c *comparison) compareGate() {
 	known := !c.isNewVersion() && was.Reason == gate.Reason && was.Until.Equal(gate.Until)
 	passing := gate.Reason == plan.Deployable || gate.Reason == plan.PendingWork // the next pass sees to it
 	if blocked && !known && !passing && c.now.Phase == Retiring && !c.now.Held {
-		c.add(NewsWaiting, func(e *Event) {
+		c.addEvent(NewsWaiting, func(e *Event) {
 			e.Version, e.Reason, e.Detail, e.Until = gate.Version, gate.Reason, gate.Detail, gate.Until
 		})
 	}
 	for _, ask := range c.now.Asks {
 		if c.fresh || !containsAsk(c.before.Asks, ask) {
-			c.add(NewsAsk, func(e *Event) { e.Reason, e.Detail, e.Version = ask.Reason, ask.Do, c.now.Version })
+			c.addEvent(NewsAsk, func(e *Event) { e.Reason, e.Detail, e.Version = ask.Reason, ask.Do, c.now.Version })
 		}
 	}
 }
@@ -153,11 +154,11 @@ func (c *comparison) compareEnd() {
 	now := c.now
 	switch {
 	case now.CameToNought && !c.before.CameToNought:
-		c.add(NewsNothing, func(e *Event) { e.Version = now.Version })
+		c.addEvent(NewsNothing, func(e *Event) { e.Version = now.Version })
 	case now.Phase == Arrived && !c.fresh && c.before.Phase != Arrived:
-		c.add(NewsDone, func(e *Event) { e.Version, e.Versions = now.Version, now.Dead() })
+		c.addEvent(NewsDone, func(e *Event) { e.Version, e.Versions = now.Version, now.Dead() })
 	case len(now.Owed) > 0 && !c.isNewVersion() && len(goneFrom(c.before.Owed, now.Owed)) > 0:
-		c.add(NewsRetired, func(e *Event) { e.Version, e.Versions = now.Version, goneFrom(c.before.Owed, now.Owed) })
+		c.addEvent(NewsRetired, func(e *Event) { e.Version, e.Versions = now.Version, goneFrom(c.before.Owed, now.Owed) })
 	}
 }
 
@@ -166,7 +167,7 @@ func (c *comparison) compareEnd() {
 func (p Progress) Dead() []string {
 	var dead []string
 	for i, id := range p.Replaced {
-		if id != p.Version && !owes(p.Owed, id) && (i == 0 || p.Steps == 1) {
+		if id != p.Version && !isOwed(p.Owed, id) && (i == 0 || p.Steps == 1) {
 			dead = append(dead, id)
 		}
 	}
@@ -177,20 +178,16 @@ func (p Progress) Dead() []string {
 func goneFrom(before, now []plan.OwedReport) []string {
 	var gone []string
 	for _, o := range before {
-		if !owes(now, o.Version) {
+		if !isOwed(now, o.Version) {
 			gone = append(gone, o.Version)
 		}
 	}
 	return gone
 }
 
-func owes(owed []plan.OwedReport, id string) bool {
-	for _, o := range owed {
-		if o.Version == id {
-			return true
-		}
-	}
-	return false
+// isOwed reports whether a version is one of those owed.
+func isOwed(owed []plan.OwedReport, id string) bool {
+	return slices.ContainsFunc(owed, func(o plan.OwedReport) bool { return o.Version == id })
 }
 
 func firstTime(a, b time.Time) time.Time {

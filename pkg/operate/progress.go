@@ -21,7 +21,7 @@ const (
 	Arrived   Phase = "done"      // nothing is left of a change
 )
 
-// Goal is what is waited for.
+// Goal is the state of a change at which a command stops waiting for it.
 type Goal string
 
 // The goals.
@@ -137,7 +137,7 @@ func Measure(r plan.Report, source string) Progress {
 	p.addFollowers(r, s)
 	p.Phase = p.findPhase(s)
 	p.Asks, p.Held = findAsks(r, p)
-	p.Left = p.estimate(s)
+	p.Left = p.estimateLeft(s)
 	return p
 }
 
@@ -207,12 +207,12 @@ func (p Progress) Reaches(g Goal) bool {
 // came to nothing.
 func (p Progress) IsOver(g Goal) bool { return p.Reaches(g) || p.Held || p.CameToNought }
 
-// lastPass is what is left where only a pass is waited for.
+// lastPass is the estimate where nothing but the next pass is left.
 const lastPass = time.Minute
 
-// estimate returns how long the change still takes where everybody follows. The pace is that of the gates; once a gate
+// estimateLeft returns how long the change still takes where everybody follows. The pace is that of the gates; once a gate
 // has a time of its own, or an emergency a deadline, that counts.
-func (p Progress) estimate(s plan.SourceReport) time.Duration {
+func (p Progress) estimateLeft(s plan.SourceReport) time.Duration {
 	left := p.estimatePace(s)
 	for _, o := range p.Owed {
 		if dies := o.Dies.Sub(p.At); p.Steps == 1 && dies > 0 {
@@ -257,19 +257,27 @@ func ListUnderWay(r plan.Report) []string {
 	return names
 }
 
+// SoonestLook is how long to wait at least before the next look.
+const SoonestLook = 5 * time.Second
+
 // NextLook returns how long to wait before the next look at changes: until the report's own soonest time, and between
-// five and thirty seconds.
+// SoonestLook and thirty seconds.
 func NextLook(r plan.Report, changes ...Progress) time.Duration {
-	const soonest, latest = 5 * time.Second, 30 * time.Second
+	isMade := func(p Progress) bool { return p.Phase == Making && !p.Held }
+	return NextLookWithin(r, 30*time.Second, slices.ContainsFunc(changes, isMade))
+}
+
+// NextLookWithin is NextLook with another bound: latest. busy says that something goes on that no wait or step of the
+// report has.
+func NextLookWithin(r plan.Report, latest time.Duration, busy bool) time.Duration {
+	if len(r.Steps) > 0 || r.Rolling() || busy {
+		return SoonestLook
+	}
 	pause := latest
 	for _, w := range r.Waits {
 		if left := w.Until.Sub(r.At); left > 0 {
 			pause = min(pause, left)
 		}
 	}
-	isMade := func(p Progress) bool { return p.Phase == Making && !p.Held }
-	if len(r.Steps) > 0 || r.Rolling() || slices.ContainsFunc(changes, isMade) {
-		return soonest
-	}
-	return max(pause, soonest)
+	return max(pause, SoonestLook)
 }

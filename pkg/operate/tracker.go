@@ -59,15 +59,15 @@ func (t *Tracker) Note(r plan.Report, sources []string) ([]Progress, []Event) {
 			before.Replaced = appendNew(before.Replaced, started.Before)
 		}
 		before.Began = firstTime(t.began[name], before.Began)
-		now.remember(before, known, r.Source(name))
+		now.rememberTimes(before, known, r.Source(name))
 		t.last[name] = now
 		all, news = append(all, now), append(news, compareProgress(before, now, known)...)
 	}
 	return all, news
 }
 
-// remember adds the times that earlier reports have shown.
-func (p *Progress) remember(before Progress, known bool, s plan.SourceReport) {
+// rememberTimes adds the times that earlier reports have shown.
+func (p *Progress) rememberTimes(before Progress, known bool, s plan.SourceReport) {
 	p.Replaced = slices.Clone(before.Replaced)
 	for _, o := range p.Owed {
 		p.Replaced = appendNew(p.Replaced, o.Version)
@@ -84,23 +84,23 @@ func (p *Progress) remember(before Progress, known bool, s plan.SourceReport) {
 		p.Made = s.Since
 	}
 	isAfter := func(phase Phase) bool { return known && (!same || before.isBefore(phase)) }
-	p.Written = first(same, before.Written, isAfter(Following) && !p.isBefore(Following), p.At)
-	p.FollowedAt = first(same, before.FollowedAt, isAfter(Retiring) && !p.isBefore(Retiring), p.At)
+	p.Written = keepTime(same, before.Written, isAfter(Following) && !p.isBefore(Following), p.At)
+	p.FollowedAt = keepTime(same, before.FollowedAt, isAfter(Retiring) && !p.isBefore(Retiring), p.At)
 	if p.FollowedAt.IsZero() && !p.isBefore(Retiring) {
 		p.FollowedAt = s.Followed
 	}
-	p.RetiredAt = first(same, before.RetiredAt, isAfter(Arrived) && p.Phase == Arrived, p.At)
+	p.RetiredAt = keepTime(same, before.RetiredAt, isAfter(Arrived) && p.Phase == Arrived, p.At)
 	for i, f := range p.Followers {
-		was := before.follower(f.Name)
+		was := before.findFollower(f.Name)
 		if f.HasFollowed {
-			p.Followers[i].At = first(same && was.HasFollowed, was.At, known && !(same && was.HasFollowed), p.At)
+			p.Followers[i].At = keepTime(same && was.HasFollowed, was.At, known && !(same && was.HasFollowed), p.At)
 			p.Followers[i].At = firstTime(p.Followers[i].At, f.Since)
 		}
 	}
 }
 
-// first returns what was known before, where that still holds, or else now where it has just come about.
-func first(holds bool, before time.Time, comes bool, now time.Time) time.Time {
+// keepTime returns what was known before, where that still holds, or else now where it has just come about.
+func keepTime(holds bool, before time.Time, comes bool, now time.Time) time.Time {
 	switch {
 	case holds && !before.IsZero():
 		return before
@@ -110,7 +110,7 @@ func first(holds bool, before time.Time, comes bool, now time.Time) time.Time {
 	return time.Time{}
 }
 
-func (p Progress) follower(name string) Follower {
+func (p Progress) findFollower(name string) Follower {
 	for _, f := range p.Followers {
 		if f.Name == name {
 			return f

@@ -59,7 +59,7 @@ func (s Screen) Fill(lead, words string) string {
 func (s Screen) breakLines(words string, first, rest int) []string {
 	var lines []string
 	room := first
-	add := func(line string) { lines, room = append(lines, restore(line)), rest }
+	add := func(line string) { lines, room = append(lines, restoreBlanks(line)), rest }
 	for paragraph := range strings.SplitSeq(s.Text(words), "\n") {
 		line, started := "", false
 		for word := range strings.SplitSeq(paragraph, " ") {
@@ -78,8 +78,8 @@ func (s Screen) breakLines(words string, first, rest int) []string {
 	return lines
 }
 
-// restore returns a text with ordinary blanks.
-func restore(words string) string { return strings.ReplaceAll(words, whole, " ") }
+// restoreBlanks returns a text with ordinary blanks.
+func restoreBlanks(words string) string { return strings.ReplaceAll(words, whole, " ") }
 
 func joinLines(lines []string) string {
 	for i, line := range lines {

@@ -2,10 +2,10 @@ package settingsgen
 
 // TranslatePattern returns a regular expression of Go as JavaScript and Python have it.
 func TranslatePattern(pattern string) (inJavaScript, inPython string, err error) {
-	inJavaScript, err = javaScript.translate(pattern)
+	inJavaScript, err = javaScript.translatePattern(pattern)
 	if err != nil {
 		return "", "", err
 	}
-	inPython, err = python.translate(pattern)
+	inPython, err = python.translatePattern(pattern)
 	return inJavaScript, inPython, err
 }

@@ -22,7 +22,7 @@ type goField struct{ Name, Type, Tag string }
 // generateGo returns a file of structs for settings.Load of pkg/settings.
 func generateGo(b Bucket, o Options) ([]File, error) {
 	n := naming{language: "go", member: pascalCase, group: pascalCase, reserved: neverReserved}
-	root, err := arrange(b, b.Settings, n)
+	root, err := arrangeSettings(b, b.Settings, n)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func generateGo(b Bucket, o Options) ([]File, error) {
 
 // listStructs returns the struct of a group, and those of the groups within it.
 func listStructs(g *node, parts []string) []goStruct {
-	s := goStruct{Name: goTypeName(parts), example: g.example(),
+	s := goStruct{Name: goTypeName(parts), example: g.findExample(),
 		Comment: "holds the variables that begin with " + strings.Join(parts, "__") + "__."}
 	var inner []goStruct
 	for _, child := range g.children {

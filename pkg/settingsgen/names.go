@@ -40,15 +40,15 @@ func (r *RefusedError) Error() string {
 // partShape matches a part of a name that can be a member in every language.
 var partShape = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
-// arrange returns the settings as a tree. Its error is a *RefusedError.
-func arrange(b Bucket, settings []Setting, n naming) (*node, error) {
+// arrangeSettings returns the settings as a tree. Its error is a *RefusedError.
+func arrangeSettings(b Bucket, settings []Setting, n naming) (*node, error) {
 	root, refused := &node{}, RefusedError{Bucket: b.Name, Language: n.language}
 	for i, s := range settings {
 		if why := n.refuseParts(s.Name); why != "" {
 			refused.Reasons = append(refused.Reasons, s.Name+" "+why)
 			continue
 		}
-		root.insert(strings.Split(s.Name, "__"), &settings[i])
+		root.insertSetting(strings.Split(s.Name, "__"), &settings[i])
 	}
 	refused.Reasons = append(refused.Reasons, root.findClashes(n)...)
 	if len(refused.Reasons) > 0 {
@@ -72,9 +72,9 @@ func (n naming) refuseParts(name string) string {
 	return ""
 }
 
-// insert adds a value. Parts that are equal are one group, and a value beside a group of its name is kept for
+// insertSetting adds a value. Parts that are equal are one group, and a value beside a group of its name is kept for
 // findClashes.
-func (g *node) insert(parts []string, value *Setting) {
+func (g *node) insertSetting(parts []string, value *Setting) {
 	if len(parts) == 1 {
 		g.children = append(g.children, &node{part: parts[0], value: value})
 		return
@@ -84,7 +84,7 @@ func (g *node) insert(parts []string, value *Setting) {
 		at = len(g.children)
 		g.children = append(g.children, &node{part: parts[0]})
 	}
-	g.children[at].insert(parts[1:], value)
+	g.children[at].insertSetting(parts[1:], value)
 }
 
 // findClashes returns a reason for each two names of which a language can have only one.
@@ -99,7 +99,7 @@ func (g *node) findClashes(n naming) (reasons []string) {
 }
 
 func describeClash(a, b *node, n naming) []string {
-	one, other := a.example(), b.example()
+	one, other := a.findExample(), b.findExample()
 	switch {
 	case strings.EqualFold(a.part, b.part) && a.value != nil && b.value == nil:
 		return []string{fmt.Sprintf("%s is a value, and %s makes it a group", one, other)}
@@ -115,12 +115,12 @@ func describeClash(a, b *node, n naming) []string {
 	return nil
 }
 
-// example returns the first name within g.
-func (g *node) example() string {
+// findExample returns the first name within g.
+func (g *node) findExample() string {
 	if g.value != nil {
 		return g.value.Name
 	}
-	return g.children[0].example()
+	return g.children[0].findExample()
 }
 
 // isRequired reports whether a value in g is required.

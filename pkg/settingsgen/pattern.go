@@ -18,15 +18,15 @@ var (
 	python     = dialect{end: `\Z`, astral: `\U%08x`}
 )
 
-// translate returns a regular expression of Go (RE2) for another engine. It matches the same texts: flags, classes and
+// translatePattern returns a regular expression of Go (RE2) for another engine. It matches the same texts: flags, classes and
 // the ends of lines mean different things elsewhere, so that nothing but the plainest form is written.
-func (d dialect) translate(pattern string) (string, error) {
+func (d dialect) translatePattern(pattern string) (string, error) {
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
 		return "", fmt.Errorf("/%s/ is not a regular expression", pattern)
 	}
 	p := printer{dialect: d}
-	p.print(parsed)
+	p.printPattern(parsed)
 	return p.String(), nil
 }
 
@@ -38,7 +38,7 @@ type printer struct {
 	dialect
 }
 
-func (p *printer) print(re *syntax.Regexp) {
+func (p *printer) printPattern(re *syntax.Regexp) {
 	switch re.Op {
 	case syntax.OpLiteral:
 		for _, r := range re.Rune {
@@ -55,7 +55,7 @@ func (p *printer) print(re *syntax.Regexp) {
 			if i > 0 {
 				p.WriteByte('|')
 			}
-			p.print(sub)
+			p.printPattern(sub)
 		}
 	case syntax.OpCapture:
 		p.printGroup(re.Sub[0])
@@ -76,17 +76,17 @@ func (p *printer) printPart(re *syntax.Regexp) {
 		p.printGroup(re)
 		return
 	}
-	p.print(re)
+	p.printPattern(re)
 }
 
 // printGroup prints what a count behind it counts as one.
 func (p *printer) printGroup(re *syntax.Regexp) {
 	if re.Op == syntax.OpCharClass || re.Op == syntax.OpLiteral && len(re.Rune) == 1 {
-		p.print(re)
+		p.printPattern(re)
 		return
 	}
 	p.WriteString("(?:")
-	p.print(re)
+	p.printPattern(re)
 	p.WriteByte(')')
 }
 

@@ -38,7 +38,7 @@ func (p *printer) printClass(pairs []rune) {
 	p.WriteByte('[')
 	if pairs[len(pairs)-1] == unicode.MaxRune {
 		p.WriteByte('^')
-		pairs = invert(pairs)
+		pairs = invertPairs(pairs)
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		p.printChar(pairs[i])
@@ -50,8 +50,8 @@ func (p *printer) printClass(pairs []rune) {
 	p.WriteByte(']')
 }
 
-// invert returns the characters outside of sorted pairs.
-func invert(pairs []rune) (outside []rune) {
+// invertPairs returns the characters outside of sorted pairs.
+func invertPairs(pairs []rune) (outside []rune) {
 	next := rune(0)
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i] > next {

@@ -23,8 +23,8 @@ type pythonClass struct {
 	Members []string // lines
 }
 
-// write writes the class, indented.
-func (c pythonClass) write(out *strings.Builder, indent string) {
+// writeClass writes the class, indented.
+func (c pythonClass) writeClass(out *strings.Builder, indent string) {
 	fmt.Fprintf(out, "%sclass %s(%s):\n", indent, c.Name, c.Base)
 	inner := indent + "    "
 	fmt.Fprintf(out, "%s\"\"\"%s\"\"\"\n", inner, c.Doc)
@@ -36,7 +36,7 @@ func (c pythonClass) write(out *strings.Builder, indent string) {
 	}
 	for _, group := range c.Groups {
 		out.WriteByte('\n')
-		group.write(out, inner)
+		group.writeClass(out, inner)
 	}
 	for i, line := range c.Members {
 		if i == 0 {
@@ -54,7 +54,7 @@ func generatePython(b Bucket, o Options) ([]File, error) {
 			return slices.Contains(pythonReserved, member) || strings.HasPrefix(member, "model_")
 		},
 	}
-	root, err := arrange(b, b.Settings, n)
+	root, err := arrangeSettings(b, b.Settings, n)
 	if err != nil {
 		return nil, err
 	}
@@ -97,19 +97,19 @@ func pythonClasses(b Bucket, root *node) (texts []string, err error) {
 		class.Base = "_Settings"
 		class.Head = append([]string{`model_config = SettingsConfigDict(env_prefix="` + child.part + `__")`},
 			pythonTable("_variables: ClassVar[dict[str, bool]]", listRequired(child.listValues()))...)
-		texts = append(texts, class.text())
+		texts = append(texts, class.renderClass())
 		parts = append(parts, fmt.Sprintf("%q: %s", name, class.Name))
 		whole.Members = append(whole.Members, name+": "+class.Name)
 	}
 	whole.Members = append(whole.Members, own...)
 	whole.Head = append(pythonTable("_variables: ClassVar[dict[str, bool]]", listRequired(values)),
 		pythonTable("_parts: ClassVar[dict[str, type[_Settings]]]", parts)...)
-	return append(texts, whole.text()), nil
+	return append(texts, whole.renderClass()), nil
 }
 
-func (c pythonClass) text() string {
+func (c pythonClass) renderClass() string {
 	var out strings.Builder
-	c.write(&out, "")
+	c.writeClass(&out, "")
 	return out.String()
 }
 
@@ -233,7 +233,7 @@ func pythonValue(s Setting) (string, error) {
 
 // callMatches returns the call that makes a validator of a pattern, as translateCheck returns it.
 func callMatches(pattern, reason string) string {
-	return `_matches(r"` + pattern + `", ` + quote(reason) + ")"
+	return `_matches(r"` + pattern + `", ` + quoteText(reason) + ")"
 }
 
 // pythonCheck returns the validator of a setting, or "".

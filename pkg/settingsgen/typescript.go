@@ -32,7 +32,7 @@ func typeScriptModule(b Bucket, settings []Setting, o Options) ([]byte, error) {
 		b.Bundle = "" // no page is given one
 	}
 	n := naming{language: "typescript", member: camelCase, group: camelCase, reserved: neverReserved}
-	root, err := arrange(b, settings, n)
+	root, err := arrangeSettings(b, settings, n)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func defineTypeScriptChecks(settings []Setting) (lines []string, err error) {
 
 func typeScriptPattern(c Check) (string, error) {
 	pattern, reason, err := javaScript.translateCheck(c)
-	return fmt.Sprintf(".regex(new RegExp(%s, \"u\"), %s)", quote(pattern), quote(reason)), err
+	return fmt.Sprintf(".regex(new RegExp(%s, \"u\"), %s)", quoteText(pattern), quoteText(reason)), err
 }
 
 // typeScriptSchema returns zod's schema of a setting.

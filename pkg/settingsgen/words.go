@@ -31,14 +31,14 @@ func (d dialect) translateCheck(c Check) (pattern, reason string, err error) {
 	w, known := words[c.Word]
 	switch {
 	case c.Pattern != "":
-		pattern, err = d.translate(c.Pattern)
+		pattern, err = d.translatePattern(c.Pattern)
 		return pattern, "does not match /" + c.Pattern + "/", err
 	case !known:
 		return "", "", nil
 	case w.as != "":
 		return w.as + d.end, w.reason, nil
 	}
-	pattern, err = d.translate(w.pattern)
+	pattern, err = d.translatePattern(w.pattern)
 	return pattern, w.reason, err
 }
 
@@ -53,8 +53,8 @@ func listWords(settings []Setting) (all []string) {
 	return slices.Compact(all)
 }
 
-// quote returns a text as JSON writes it, which Python and JavaScript read as well.
-func quote(text string) string {
+// quoteText returns a text as JSON writes it, which Python and JavaScript read as well.
+func quoteText(text string) string {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
