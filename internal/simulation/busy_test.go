@@ -76,3 +76,21 @@ func TestFaultsInABusyWorldChangeNothingInTheEnd(t *testing.T) {
 		})
 	}
 }
+
+// A roll that lands late after a rollback brings what is current: the newest version of the bucket was withdrawn.
+func TestALateRollAfterARollbackBringsWhatIsCurrent(t *testing.T) {
+	for _, s := range listBusy() {
+		if s.Name != "access key: rollback, busy" {
+			continue
+		}
+		w, err := s.withSchedule(MustParse("busy\nrotate storage\nwait 3m\nrollback storage\nsweeps; 583: late")).Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(w.Violations) > 0 {
+			t.Errorf("%q", w.Violations)
+		}
+		return
+	}
+	t.Fatal("there is no such scenario")
+}

@@ -60,14 +60,14 @@ func (w *World) listBrought(c sim.Call) (values []string) {
 		return nil
 	}
 	if s, is := w.Env.SourceBySecret(c.Resource); is {
-		return w.listNewest(s.Secret)
+		return w.listNewest(s.Secret, nil)
 	}
 	for _, b := range w.Env.Buckets {
 		own := c.Resource == b.Secret || slices.ContainsFunc(w.Env.Consumers, func(consumer manifest.Consumer) bool {
 			return consumer.Bucket == b.Name && isAbout(c, consumer)
 		})
 		if own {
-			values = append(values, w.listNewest(b.Secret)...)
+			values = append(values, w.listNewest(b.Secret, isWithdrawn)...)
 		}
 	}
 	return values
@@ -95,11 +95,21 @@ func isAbout(c sim.Call, consumer manifest.Consumer) bool {
 	return false
 }
 
-// listNewest returns the values of a secret's current version and of its newest one.
-func (w *World) listNewest(name string) (values []string) {
+// isWithdrawn reports whether a bucket version was withdrawn, or is owed by nobody: it is not current, and nobody is
+// rolled onto it. After a rollback that is the newest version.
+func isWithdrawn(labels []string) bool {
+	return !slices.Contains(labels, history.AWSCurrent) && !slices.ContainsFunc(labels, func(label string) bool {
+		return strings.HasPrefix(label, history.Held) || strings.HasPrefix(label, history.Past)
+	})
+}
+
+// listNewest returns the values of the current version of a secret and of its newest one, unless without reports of its
+// labels that it counts no more. A nil without reports that of none.
+func (w *World) listNewest(name string, without func(labels []string) bool) (values []string) {
 	versions := w.peekAt(name)
 	for i, v := range versions {
-		if i < len(versions)-1 && !slices.Contains(v.Labels, history.AWSCurrent) {
+		isCurrent := slices.Contains(v.Labels, history.AWSCurrent)
+		if !isCurrent && (i < len(versions)-1 || without != nil && without(v.Labels)) {
 			continue
 		}
 		for _, value := range readBucket(name, v.Value) {
