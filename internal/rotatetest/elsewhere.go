@@ -38,8 +38,7 @@ func testHeldElsewhere(t *testing.T, start func(*testing.T) *source) {
 	for _, labels := range heldLabels {
 		s := start(t)
 		s.must(s.applyMarks(s.makePlan()))
-		other := s.declareOther()
-		s.putOther(other, 0x77, s.readContent(s.currentID()), labels...)
+		other := s.declareReplaced(s.readContent(s.currentID()), labels...)
 		before := s.takeLook()
 		err := s.runSteps(s.openJob(), s.beginRotation())
 		refused, is := errors.AsType[*rotate.Refused](err)
@@ -63,7 +62,7 @@ var heldLabels = [][]string{
 // testDeadElsewhere rotates while a version of another source without a label holds the same credential.
 func testDeadElsewhere(t *testing.T, start func(*testing.T) *source) {
 	s := start(t)
-	other := s.declareReplaced(history.AWSPending)
+	other := s.declareReplaced(s.readContent(s.currentID()), history.AWSPending)
 	s.must(s.store.Move(t.Context(), other.Secret, history.AWSPending, "", versionID(0x77)))
 	s.must(s.runSteps(s.openJob(), s.beginRotation()))
 	s.must(s.retireAll(s.openJob()))
@@ -74,7 +73,7 @@ func testDeadElsewhere(t *testing.T, start func(*testing.T) *source) {
 // with the same credential: neither source waits for the other.
 func testOwedElsewhere(t *testing.T, start func(*testing.T) *source) {
 	s := start(t)
-	s.declareReplaced(history.Live + "00000077")
+	s.declareReplaced(s.readContent(s.currentID()), history.Live+"00000077")
 	for range 2 {
 		s.must(s.runSteps(s.openJob(), s.beginRotation()))
 		s.must(s.retireAll(s.openJob()))
@@ -82,9 +81,9 @@ func testOwedElsewhere(t *testing.T, start func(*testing.T) *source) {
 	s.checkEnded(2)
 }
 
-// declareReplaced adds another source of the same kind, which holds values of its own, and the current ones of this
-// source in an older version under a label.
-func (s *source) declareReplaced(label string) manifest.Source {
+// declareReplaced adds another source of the same kind, which holds values of its own under AWSCURRENT, and then these
+// values in a version under these labels. Its first version alone would be current under any label.
+func (s *source) declareReplaced(values rotate.Values, labels ...string) manifest.Source {
 	s.t.Helper()
 	other := s.declareOther()
 	own := rotate.Values{}
@@ -92,7 +91,7 @@ func (s *source) declareReplaced(label string) manifest.Source {
 		own[key] = secret.New("something of its own")
 	}
 	s.putOther(other, 0x76, own, history.AWSCurrent)
-	s.putOther(other, 0x77, s.readContent(s.currentID()), label)
+	s.putOther(other, 0x77, values, labels...)
 	return other
 }
 
@@ -144,9 +143,8 @@ func testSharedIsNotRetired(t *testing.T, start func(*testing.T) *source) {
 func testShared(t *testing.T, start func(*testing.T) *source, labels []string) {
 	t.Helper()
 	s, back := startRotated(t, start)
-	other := s.declareOther()
 	old := s.readContent(back.Version)
-	s.putOther(other, 0x77, old, labels...)
+	other := s.declareReplaced(old, labels...)
 	s.passQuiet()
 	before := s.takeLook()
 	err := s.openJob().Advance(t.Context(), plan.Advance{Source: s.Source.Name, Version: back.Version, Current: s.currentID()})

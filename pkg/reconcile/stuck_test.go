@@ -77,28 +77,68 @@ func TestASecretThatCannotBeChangedStopsWhatFollowsForItAlone(t *testing.T) {
 	}
 }
 
-// Where the memory of a bucket cannot be written, everybody follows, and nothing is retired.
+// Where the memory of a bucket cannot be written, everybody else follows, and nothing is retired, whatever feeds that
+// bucket: here it is the reader that the manifest has since then that cannot be remembered.
 func TestABucketThatCannotBeTaggedStopsEveryRetirement(t *testing.T) {
 	t.Parallel()
-	b := settled(t)
-	b.strip("api-dev")
-	b.put("db", `{"DB_URL":"url-2"}`)
-	b.worked = nil
-	b.Tap.OnCall(func(call sim.Call) sim.Fault {
-		if call.Operation == "TagResource" && call.Resource == "api-dev" {
-			return sim.Fault{Outcome: sim.Denied}
+	for _, denied := range []bool{true, false} {
+		b := start(t, aside)
+		b.put("db", `{"DB_URL":"url-1"}`)
+		b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
+		b.converge()
+		b.deployManifest(aside + "  newcomer: {bucket: aside, ecs: {cluster: main, service: newcomer, container: app}}\n")
+		b.put("db", `{"DB_URL":"url-2"}`)
+		b.worked = nil
+		b.Tap.OnCall(func(call sim.Call) sim.Fault {
+			if denied && call.Operation == "TagResource" && call.Resource == "aside-dev" {
+				return sim.Fault{Outcome: sim.Denied}
+			}
+			return sim.Fault{}
+		})
+		for range 12 {
+			if _, err := b.run(); (err == nil) == denied || denied && !strings.Contains(err.Error(), "aside-dev") {
+				t.Errorf("denied %v: the error is %v", denied, err)
+			}
+			b.tick()
 		}
-		return sim.Fault{}
-	})
-	for range 12 {
-		if _, err := b.run(); err == nil || !strings.Contains(err.Error(), "api-dev") {
-			t.Errorf("the error is %v", err)
+		same(t, "the readers of another bucket follow", true, slices.Contains(b.worked, "roll cron"))
+		same(t, "the readers of this bucket follow", !denied, slices.Contains(b.worked, "roll newcomer"))
+		same(t, "the old credential is retired", !denied, slices.Contains(b.worked, "retire db"))
+		b.Tap.OnCall(nil)
+		b.converge()
+	}
+}
+
+// Where a source cannot be marked, nothing is retired either: not even what has nothing to do with that source.
+func TestASourceThatCannotBeMarkedStopsEveryRetirement(t *testing.T) {
+	t.Parallel()
+	apart := strings.NewReplacer("\nmappings:", "\n  extra: {keys: [EXTRA]}\nmappings:",
+		"aside: {originals: [vendors]}", "aside: {originals: [extra]}").Replace(aside)
+	for _, denied := range []bool{true, false} {
+		b := start(t, apart)
+		b.put("db", `{"DB_URL":"url-1"}`)
+		b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
+		b.put("extra", `{"EXTRA":"extra-1"}`)
+		b.converge()
+		b.put("db", `{"DB_URL":"url-2"}`)
+		b.put("extra", `{"EXTRA":"extra-2"}`)
+		b.worked = nil
+		b.Tap.OnCall(func(call sim.Call) sim.Fault {
+			if denied && call.Operation == "UpdateSecretVersionStage" && call.Resource == "source/dev/extra" {
+				return sim.Fault{Outcome: sim.Denied}
+			}
+			return sim.Fault{}
+		})
+		for range 12 {
+			if _, err := b.run(); (err == nil) == denied {
+				t.Errorf("denied %v: the error is %v", denied, err)
+			}
+			b.tick()
 		}
-		b.tick()
+		same(t, "the readers of other sources follow", true, slices.Contains(b.worked, "roll cron"))
+		same(t, "the readers of this source follow", !denied, slices.Contains(b.worked, "roll alone"))
+		same(t, "the old credential is retired", !denied, slices.Contains(b.worked, "retire db"))
+		b.Tap.OnCall(nil)
+		b.converge()
 	}
-	if slices.Contains(b.worked, "retire db") || !slices.Contains(b.worked, "roll cron") || slices.Contains(b.worked, "roll web") {
-		t.Errorf("the passes did %q", b.worked)
-	}
-	b.Tap.OnCall(nil)
-	b.converge()
 }
