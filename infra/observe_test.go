@@ -51,8 +51,8 @@ func TestAnEnvironmentInModeObserveChangesNothingThatExists(t *testing.T) {
 func checkNoNetwork(t *testing.T, a assembly) {
 	t.Helper()
 	functions := a.of("AWS::Lambda::Function")
-	if len(functions) != 2 {
-		t.Errorf("the Lambdas are %v, want propagate and rotate", functions)
+	if len(functions) != 3 {
+		t.Errorf("the Lambdas are %v, want propagate, look and rotate", functions)
 	}
 	for _, r := range slices.Concat(functions, a.of("AWS::CloudWatch::Alarm"), a.of("AWS::CloudWatch::Dashboard"), a.of("AWS::IAM::Role")) {
 		if text := fmt.Sprint(r.body["Properties"]); r.property("VpcConfig") != nil || r.kind != "AWS::IAM::Role" && strings.Contains(text, "rotate-network") {

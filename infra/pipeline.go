@@ -61,6 +61,15 @@ func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
 		},
 	)
 	p.addFeed(propagate, q)
+	p.newFunction(
+		"Look",
+		env.LookFunction(),
+		manifest.LookRole,
+		policy.Look(env, s.key),
+		func(f *awslambda.CfnFunctionProps) {
+			f.Timeout, f.ReservedConcurrentExecutions = jsii.Number(propagateSeconds), jsii.Number(manifest.MostLooks)
+		},
+	)
 	p.newRotators()
 	topic := p.newTopic()
 	p.newRules(q, topic)
@@ -108,10 +117,13 @@ func (p pipeline) newFunction(
 	return awslambda.NewCfnFunction(p.stack, &id, &props)
 }
 
-// lambdaOf names the folder of a role's Lambda: the rotate Lambda is deployed twice.
+// lambdaOf names the folder of a role's Lambda: each of the two is deployed twice.
 func lambdaOf(roleName string) string {
-	if roleName == manifest.NetworkRole {
+	switch roleName {
+	case manifest.NetworkRole:
 		return manifest.RotateRole
+	case manifest.LookRole:
+		return manifest.PropagateRole
 	}
 	return roleName
 }

@@ -140,6 +140,19 @@ func pipelineRules() []rule {
 			breaks: []change{{of: "rotary-dev-propagate", path: []any{"ReservedConcurrentExecutions"}}, {of: "rotary-dev-propagate", path: []any{"ReservedConcurrentExecutions"}, to: 2.0}},
 		},
 		{
+			says: "looks run beside each other, and no more than a few", kind: "AWS::Lambda::Function",
+			holds: func(r resource) error {
+				if !strings.HasSuffix(r.property("FunctionName").(string), "-look") {
+					return nil
+				}
+				if most, _ := r.property("ReservedConcurrentExecutions").(float64); most < 2 || most > 10 {
+					return fmt.Errorf("%v of them run at once", most)
+				}
+				return nil
+			},
+			breaks: []change{{of: "rotary-dev-look", path: []any{"ReservedConcurrentExecutions"}}, {of: "rotary-dev-look", path: []any{"ReservedConcurrentExecutions"}, to: 1.0}},
+		},
+		{
 			says: "an entrance of the rotate Lambda is one that it knows, and its newest code", kind: "AWS::Lambda::Alias",
 			holds: func(r resource) error {
 				if name := r.property("Name"); name != manifest.AdvanceAlias && name != manifest.RollbackAlias {

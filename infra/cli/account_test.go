@@ -12,7 +12,7 @@ import (
 )
 
 // account is a stand-in for what CDK's command line calls when it compares and deploys: STS, the parameter with the
-// version of CDK's bootstrap, the bucket of assets, and CloudFormation; and for the deployed propagate function, which is
+// version of CDK's bootstrap, the bucket of assets, and CloudFormation; and for the deployed look function, which is
 // asked what the environment still needs. What it does not know it refuses, and notes.
 type account struct {
 	id string
@@ -21,7 +21,7 @@ type account struct {
 	objects        map[string][]byte            // of the bucket of assets, by their keys
 	parts          map[string]map[string][]byte // of objects that come in parts, by key and number
 	cloudFormation cloudFormation
-	reports        int // that the deployed propagate function gave
+	reports        int // that the deployed look function gave
 	refused        []string
 }
 
@@ -116,7 +116,7 @@ func (a *account) serveParameter(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"Parameter": {"Name": %q, "Type": "String", "Value": "30"}}`, in.Name)
 }
 
-// serveFunction answers as the propagate function of an environment that has just been deployed: with the report of a dry
+// serveFunction answers as the look function of an environment that has just been deployed: with the report of a dry
 // run that saw nothing yet. A function that no deployed template has is not there.
 func (a *account) serveFunction(w http.ResponseWriter, r *http.Request) {
 	name, isCall := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/2015-03-31/functions/"), "/invocations")
@@ -126,7 +126,7 @@ func (a *account) serveFunction(w http.ResponseWriter, r *http.Request) {
 	}
 	err := json.NewDecoder(r.Body).Decode(&in)
 	switch {
-	case !isCall || err != nil || !in.DryRun || name != "rotary-"+in.Environment+"-propagate":
+	case !isCall || err != nil || !in.DryRun || !slices.Contains([]string{"rotary-" + in.Environment + "-look", "rotary-" + in.Environment + "-propagate"}, name):
 		a.refuse(w, r, name)
 	case !a.cloudFormation.has(`"FunctionName": "` + name + `"`):
 		w.Header().Set("X-Amzn-ErrorType", "ResourceNotFoundException")

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// invoke answers for the propagate function.
+// invoke answers for the look function, and, where nothing is deployed, for the propagate function.
 func (a cloud) invoke(w http.ResponseWriter) {
 	switch a.report {
 	case "":

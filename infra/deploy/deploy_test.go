@@ -78,7 +78,7 @@ type cloud struct {
 	undeployed         bool   // there are no secrets yet
 	rotatedBy          string // the ARN of a function that rotates every source
 	services           string
-	report             string                       // of the propagate function; "" where there is none, "fails" where it does
+	report             string                       // of the look function; "" where there is none, "fails" where it does
 	tags               map[string]map[string]string // by the secret's name
 	asked              *[]string
 }
@@ -99,7 +99,7 @@ func (a cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id rotary-dev-services does not exist</Message></Error></ErrorResponse>`)
 	case strings.Contains(string(body), "Action=GetTemplate"):
 		fmt.Fprintf(w, `<GetTemplateResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><GetTemplateResult><TemplateBody>%s</TemplateBody></GetTemplateResult></GetTemplateResponse>`, html.EscapeString(a.services))
-	case strings.HasSuffix(r.URL.Path, "/functions/rotary-dev-propagate/invocations"):
+	case strings.HasSuffix(r.URL.Path, "/functions/rotary-dev-look/invocations"), a.report == "" && strings.HasSuffix(r.URL.Path, "/functions/rotary-dev-propagate/invocations"):
 		a.invoke(w)
 	case target == "secretsmanager.TagResource", target == "secretsmanager.UntagResource":
 		*a.asked = append(*a.asked, strings.TrimPrefix(target, "secretsmanager.")+" "+string(body))

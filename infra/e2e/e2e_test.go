@@ -16,6 +16,7 @@ func TestAnEnvironmentRunsOnWhatCDKMadeOfIt(t *testing.T) {
 			c := p.tried(t)
 			t.Run("every statement is needed", c.everyStatementIsNeeded)
 			t.Run("services read their bucket only", c.servicesReadTheirBucketOnly)
+			t.Run("a look that tries to write is refused", c.aLookThatWritesIsRefused)
 			t.Run("a wrong policy is seen", c.aWrongPolicyIsSeen)
 		})
 	}

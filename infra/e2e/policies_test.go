@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/infra/iam"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // court is a story before the judge: everything that IAM was asked for in it, and how that is decided by the policies
@@ -35,7 +36,7 @@ func (p *played) tried(t *testing.T) *court {
 		count[a.who]++
 	}
 	t.Logf("judged: %v", count)
-	for _, r := range []string{p.Env.PropagateFunction(), p.platform(), "rotary-" + p.Env.Name + "-rotate", "rotary-" + p.Env.Name + "-scheduler"} {
+	for _, r := range []string{p.Env.PropagateFunction(), p.Env.LookFunction(), p.platform(), "rotary-" + p.Env.Name + "-rotate", "rotary-" + p.Env.Name + "-scheduler"} {
 		if count[r] == 0 {
 			t.Errorf("%s asked for nothing", r)
 		}
@@ -149,6 +150,29 @@ func (c *court) servicesReadTheirBucketOnly(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// aLookThatWritesIsRefused asks for everything that propagate did in the story with the role of the look function: it may
+// do what reads, and nothing else.
+func (c *court) aLookThatWritesIsRefused(t *testing.T) {
+	propagate, look := c.Env.Named(manifest.PropagateRole), c.roles[c.Env.Named(manifest.LookRole)]
+	writes := map[string]bool{}
+	reads := map[string]bool{}
+	for _, a := range c.asked {
+		if a.who != propagate || strings.HasPrefix(a.action, "logs:") {
+			continue
+		}
+		a.who = look.name
+		denied, _ := c.denied(c.judge, []access{a})
+		write := c.judge.Writes(a.action)
+		if write != (len(denied) > 0) {
+			t.Errorf("denied are %q, for %s", denied, a)
+		}
+		map[bool]map[string]bool{true: writes, false: reads}[write][a.action] = true
+	}
+	if len(writes) < 9 || len(reads) < 9 {
+		t.Errorf("propagate has done too little: writes %v, reads %v", slices.Sorted(maps.Keys(writes)), slices.Sorted(maps.Keys(reads)))
 	}
 }
 

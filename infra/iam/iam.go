@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,6 +148,24 @@ func (j *Judge) Actions(service string) []Action {
 		func(_ int, answer []byte) error { return json.Unmarshal(answer, &all) },
 	)
 	return all.Actions
+}
+
+// notWrites are the actions that AWS's list counts as writing and that change nothing of an environment: to decrypt, and to
+// write the own log.
+var notWrites = []string{"kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents"}
+
+// Writes reports whether an action changes something, by its level in AWS's list. Everything of SQS counts: whoever takes
+// a message hides it from the others, and AWS calls that reading. An action that is not in the list fails the test.
+func (j *Judge) Writes(action string) bool {
+	j.t.Helper()
+	service, name, _ := strings.Cut(action, ":")
+	all := j.Actions(service)
+	i := slices.IndexFunc(all, func(a Action) bool { return a.Name == name })
+	if i < 0 {
+		j.t.Fatalf("AWS has no action %s", action)
+	}
+	reads := all[i].Level == "Read" || all[i].Level == "List" || slices.Contains(notWrites, action)
+	return !reads || service == "sqs"
 }
 
 // normalizeAsk returns a with the resource's account.

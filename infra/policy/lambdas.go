@@ -122,42 +122,17 @@ func (n names) onlyItsLabelsAndTags() []Statement {
 // service's family stands in no manifest: what is registered has to say that it is this environment's, and what it may
 // use is narrowed by PassRole.
 func rollECS(n names) []Statement {
-	var clusters, services []string
+	var services []string
 	for _, c := range n.Consumers {
-		if c.ECS != nil {
-			clusters = append(clusters, c.ECS.ClusterName())
-		}
 		if c.ECS != nil && isRolled(c) {
 			services = append(services, n.ServiceARN(c.ECS))
 		}
 	}
-	families := n.familyClusters()
-	look := n.clusterResources(sortDistinct(clusters), "service", "service-deployment", "service-revision")
-	clusters = sortDistinct(append(clusters, families...))
-	if len(clusters) == 0 {
+	look := lookAtECS(n)
+	if len(look) == 0 {
 		return nil
 	}
-	look = append(look, n.clusterResources(clusters, "task")...)
-	return append([]Statement{
-		{
-			Sid:    "LookAtClusters",
-			Effect: allow,
-			Action: []string{
-				"ecs:DescribeServices",
-				"ecs:ListServiceDeployments",
-				"ecs:DescribeServiceDeployments",
-				"ecs:DescribeServiceRevisions",
-				"ecs:DescribeTasks",
-			},
-			Resource: look,
-		},
-		{
-			Sid:       "ListClusters",
-			Effect:    allow,
-			Action:    []string{"ecs:ListServices", "ecs:ListTasks"},
-			Resource:  []string{"*"},
-			Condition: Condition{"ArnEquals": {"ecs:cluster": n.clusterARNs(clusters)}},
-		},
+	return append(append(look,
 		omitWithoutResource(
 			Statement{
 				Sid:      "Roll",
@@ -166,31 +141,30 @@ func rollECS(n names) []Statement {
 				Resource: services,
 			},
 		),
-		{
-			Sid:      "TaskDefinitions",
+		Statement{
+			Sid:      "Deregister",
 			Effect:   allow,
-			Action:   []string{"ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions"},
+			Action:   []string{"ecs:DeregisterTaskDefinition"},
 			Resource: []string{"*"},
 		},
-		{
+		Statement{
 			Sid:       "Register",
 			Effect:    allow,
 			Action:    []string{"ecs:RegisterTaskDefinition"},
 			Resource:  []string{n.ARN("ecs", "task-definition/*")},
 			Condition: n.markCondition(),
 		},
-		{
+		Statement{
 			Sid:       "MarkDefinitions",
 			Effect:    allow,
 			Action:    []string{"ecs:TagResource"},
 			Resource:  []string{n.ARN("ecs", "task-definition/*")},
 			Condition: n.markCondition("RegisterTaskDefinition"),
 		},
-	}, append(n.letTasksRun(isRolled), startECS(n, families)...)...)
+	), append(n.letTasksRun(isRolled), startECS(n, n.familyClusters())...)...)
 }
 
-// startECS returns the statements for rules and schedules that start tasks. All of them may be read: one that nobody
-// knows would start an old revision. A rule may be changed where its only targets are the environment's clusters, a
+// startECS returns the statements for rules and schedules that start tasks. A rule may be changed where its only targets are the environment's clusters, a
 // schedule where its name or its group's contains the environment: AWS offers no condition for a schedule's target.
 // Both run with a role that is the environment's own (StartRole).
 func startECS(n names, clusters []string) []Statement {
@@ -207,17 +181,6 @@ func startECS(n names, clusters []string) []Statement {
 		anyOf[i] = n.ARN("scheduler", name)
 	}
 	return []Statement{
-		{
-			Sid:    "LookAtStarts",
-			Effect: allow,
-			Action: []string{
-				"events:ListRuleNamesByTarget",
-				"events:ListTargetsByRule",
-				"scheduler:ListSchedules",
-				"scheduler:GetSchedule",
-			},
-			Resource: []string{"*"},
-		},
 		{
 			Sid:      "PointRules",
 			Effect:   allow,

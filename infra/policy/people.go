@@ -138,6 +138,12 @@ func Platform(env *manifest.Environment, key string) Document {
 			Action:   []string{"lambda:InvokeFunction", "lambda:GetFunction"},
 			Resource: []string{n.ARN("lambda", "function:"+n.PropagateFunction())},
 		},
+		Statement{
+			Sid:      "Look",
+			Effect:   allow,
+			Action:   []string{"lambda:InvokeFunction"},
+			Resource: []string{n.ARN("lambda", "function:"+n.LookFunction())},
+		},
 		// To go back. Retiring is the reconciler's, behind its gates: the alias for that is not here. RotateSecret wants
 		// its caller to be one who may call the function
 		// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).

@@ -67,15 +67,16 @@ func Source(env *manifest.Environment, s manifest.Source) Document {
 	n := names{env}
 	propagate, platform := n.roleARN(env.Named(manifest.PropagateRole)), n.roleARN(env.Named(manifest.PlatformRole))
 	writers := []string{propagate, platform, n.roleARN(env.Named(n.rotateRole(s)))}
-	readers := append(slices.Clone(writers), n.rotateRoles()...)
+	readers := append(n.rotateRoles(), append(writers, n.roleARN(env.Named(manifest.LookRole)))...)
 	return n.guardSecret(append(readers, n.sourceReaderRoles(s)...), writers)
 }
 
-// Bucket is the resource policy of a bucket: read by the consumers that run on it, written by the reconciler.
+// Bucket is the resource policy of a bucket: read by the consumers that run on it and by looks, written by the reconciler.
 func Bucket(env *manifest.Environment, b manifest.Bucket) Document {
 	n := names{env}
 	propagate := n.roleARN(env.Named(manifest.PropagateRole))
-	return n.guardSecret(append(n.readerRoles(b), propagate), []string{propagate})
+	readers := append(n.readerRoles(b), propagate, n.roleARN(env.Named(manifest.LookRole)))
+	return n.guardSecret(readers, []string{propagate})
 }
 
 // rotateRoles returns the roles of the rotate Lambdas that the environment's sources need.
@@ -177,6 +178,7 @@ func Key(env *manifest.Environment) Document {
 	n := names{env}
 	users := []string{
 		n.roleARN(env.Named(manifest.PropagateRole)),
+		n.roleARN(env.Named(manifest.LookRole)),
 		n.roleARN(env.Named(manifest.RotateRole)),
 		n.roleARN(env.Named(manifest.NetworkRole)),
 		n.roleARN(env.Named(manifest.PlatformRole)),

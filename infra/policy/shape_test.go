@@ -217,7 +217,7 @@ func TestWhatRunsByItselfIsAllowedOnEverythingOnlyWhereAWSHasNothingNarrower(t *
 	w := newWorld(t, "testdata/rotary.yaml")
 	lists := catalogue{iam.Start(t), map[string][]iam.Action{}}
 	left := maps.Clone(wide)
-	for _, name := range []string{"dev/propagate", "dev/rotate", "dev/rotate-network", "dev/scheduler", "dev/platform", "dev/github", "dev/api-execution", "dev/sandbox-one"} {
+	for _, name := range []string{"dev/propagate", "dev/look", "dev/rotate", "dev/rotate-network", "dev/scheduler", "dev/platform", "dev/github", "dev/api-execution", "dev/sandbox-one"} {
 		for _, s := range w.documents[name].Statement {
 			for _, action := range s.Action {
 				if strings.Contains(action, "*") && s.Effect == "Allow" {
@@ -296,7 +296,7 @@ func TestAPolicyHasNoStatementAboutNothing(t *testing.T) {
 	env := &manifest.Environment{Name: "dev", Account: account, Region: region, Infra: manifest.Infra{Access: &manifest.Access{GitHub: &manifest.OIDC{}}}, Sources: []manifest.Source{{Name: "a", Secret: "source/dev/a", Rotate: manifest.Rotate{}}}}
 	key := keyOf(env)
 	for name, d := range map[string]policy.Document{
-		"boundary": policy.Boundary(env, namedHere("dev"), nil), "developer": policy.Developer(env, key, namedHere("dev"), nil), "propagate": policy.Propagate(env, key),
+		"boundary": policy.Boundary(env, namedHere("dev"), nil), "developer": policy.Developer(env, key, namedHere("dev"), nil), "propagate": policy.Propagate(env, key), "look": policy.Look(env, key),
 		"rotate": policy.Rotate(env, key, false), "rotate-network": policy.Rotate(env, key, true), "platform": policy.Platform(env, key), "sandbox": policy.Sandbox(env, "one", key),
 		"github": policy.GitHub(env, nil), "key": policy.Key(env), "source": policy.Source(env, env.Sources[0]), "bucket": policy.Bucket(env, manifest.Bucket{Name: "b", Secret: "b-dev"}),
 	} {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/infra/iam"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // What AWS's own list of actions has more than the cases name: an action that AWS adds is tried with the next version
@@ -17,7 +18,8 @@ var tagStates = []string{"", "dev", "staging", "production", "Production", "prod
 // swept are the cases that follow from AWS's lists.
 func (w world) swept(t *testing.T, judge *iam.Judge) []check {
 	t.Helper()
-	return slices.Concat(w.all(t, sweepSecrets(judge)), w.all(t, w.sweepGuards(judge)), w.all(t, sweepIdentities(judge)), w.all(t, sweepTags(judge)))
+	return slices.Concat(w.all(t, sweepSecrets(judge)), w.all(t, w.sweepGuards(judge)), w.all(t, sweepIdentities(judge)), w.all(t, sweepTags(judge)),
+		w.all(t, sweepLook(t, judge)))
 }
 
 func TestEveryActionOfSecretsManagerIsDeniedToDevelopersWhateverTheTag(t *testing.T) {
@@ -93,6 +95,55 @@ func sweepIdentities(judge *iam.Judge) []testCase {
 				all = append(all, testCase{where: "sweep of identities", who: "dev/developer", verdict: "deny", action: service + ":" + action.Name, resource: resource, context: map[string]any{}})
 			}
 		}
+	}
+	return all
+}
+
+// TestTheLookFunctionMayReadWhatPropagateReadsAndWriteNothing: everything that a case allows propagate, and every action
+// of its own policy.
+func TestTheLookFunctionMayReadWhatPropagateReadsAndWriteNothing(t *testing.T) {
+	w := newWorld(t, "testdata/rotary.yaml")
+	judge := w.start(t)
+	cases := sweepLook(t, judge)
+	w.decide(t, judge, cases)
+	verdicts, tried := map[string]int{}, map[string]bool{}
+	for _, c := range cases {
+		verdicts[c.verdict]++
+		tried[c.action] = true
+	}
+	if verdicts["allow"] < 30 || verdicts["deny"] < 40 {
+		t.Errorf("too few are tried: %v", verdicts)
+	}
+	for _, s := range w.documents["dev/"+manifest.PropagateRole].Statement {
+		for _, action := range s.Action {
+			if s.Effect == "Allow" && !tried[action] && !strings.HasPrefix(action, "logs:") {
+				t.Errorf("propagate may do %s, and nobody tries it as the look function", action)
+			}
+		}
+	}
+	for _, s := range w.documents["dev/"+manifest.LookRole].Statement {
+		for _, action := range s.Action {
+			if judge.Writes(action) {
+				t.Errorf("%s allows %s, which writes", s.Sid, action)
+			}
+		}
+	}
+}
+
+// sweepLook is every case that allows propagate something, as the look function: it may do what reads, and nothing else.
+func sweepLook(t *testing.T, judge *iam.Judge) []testCase {
+	t.Helper()
+	var all []testCase
+	for _, c := range readCases(t, "testdata") {
+		env, role, _ := strings.Cut(c.who, "/")
+		if role != manifest.PropagateRole || c.verdict != "allow" || strings.HasPrefix(c.action, "logs:") {
+			continue
+		}
+		c.who = env + "/" + manifest.LookRole
+		if judge.Writes(c.action) {
+			c.verdict = "deny"
+		}
+		all = append(all, c)
 	}
 	return all
 }

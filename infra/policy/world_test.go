@@ -92,10 +92,11 @@ func (w world) addPeople(env *manifest.Environment, open, closed []*manifest.Env
 func (w world) addLambdas(env *manifest.Environment) {
 	key := keyOf(env)
 	w.keep(env, manifest.PropagateRole, policy.Propagate(env, key))
+	w.keep(env, manifest.LookRole, policy.Look(env, key))
 	w.keep(env, manifest.RotateRole, policy.Rotate(env, key, false))
 	w.keep(env, manifest.NetworkRole, policy.Rotate(env, key, true))
 	w.keep(env, manifest.SchedulerRole, policy.Scheduler(env))
-	for _, role := range []string{manifest.PropagateRole, manifest.RotateRole, manifest.NetworkRole} {
+	for _, role := range []string{manifest.PropagateRole, manifest.LookRole, manifest.RotateRole, manifest.NetworkRole} {
 		w.trust(env, env.Named(role), policy.LambdasOf(env))
 	}
 	w.trust(env, env.Named(manifest.SchedulerRole), policy.SchedulesOf(env))

@@ -250,7 +250,7 @@ func isChange(c sim.Call) bool {
 
 func (s *scene) listWrites() []sim.Call { return s.selectCalls(isChange) }
 
-// countPasses counts the passes so far, dry runs included.
+// countPasses counts the passes so far.
 func (s *scene) countPasses() int {
 	return len(s.selectCalls(func(c sim.Call) bool {
 		return c.Operation == "BatchGetSecretValue" && c.Caller == s.Env.PropagateFunction()

@@ -9,11 +9,11 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// Look asks the deployed propagate Lambda for a dry run, as rotary status does.
+// Look asks the deployed look Lambda for a dry run, as rotary status does.
 func (s *Stage) Look(ctx context.Context) (plan.Report, error) {
 	var report plan.Report
 	host := s.Region(s.Env.Account, s.Env.Region).Lambda
-	result, err := host.Invoke(ctx, s.Env.PropagateFunction(), []byte(`{"dryRun":true,"environment":"`+s.Env.Name+`"}`))
+	result, err := host.Invoke(ctx, s.Env.LookFunction(), []byte(`{"dryRun":true,"environment":"`+s.Env.Name+`"}`))
 	if err != nil {
 		return report, fmt.Errorf("look at %s: %w", s.Env.Name, err)
 	}

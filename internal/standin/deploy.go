@@ -99,18 +99,20 @@ func (w *World) deployFunctions(d Deployment) error {
 		env[key] = value
 	}
 	host := w.Region(d.Environment.Account, d.Environment.Region).Lambda
-	for name, path := range map[string]string{d.Environment.PropagateFunction(): d.Propagate, d.Environment.RotateFunction(manifest.Source{}): d.Rotate} {
-		bootstrap, err := layOutTask(filepath.Join(d.Dir, name), path, d.Manifest)
+	for _, f := range []lambdahost.Function{
+		{Name: d.Environment.PropagateFunction(), Path: d.Propagate, Concurrency: 1},
+		{Name: d.Environment.LookFunction(), Path: d.Propagate, Concurrency: manifest.MostLooks},
+		{
+			Name: d.Environment.RotateFunction(manifest.Source{}), Path: d.Rotate,
+			Callers: []string{"secretsmanager.amazonaws.com"},
+			Aliases: []string{manifest.AdvanceAlias, manifest.RollbackAlias},
+		},
+	} {
+		bootstrap, err := layOutTask(filepath.Join(d.Dir, f.Name), f.Path, d.Manifest)
 		if err != nil {
 			return err
 		}
-		f := lambdahost.Function{Name: name, Path: bootstrap, Env: env, Timeout: patience}
-		if path == d.Propagate {
-			f.Concurrency = 1
-		} else {
-			f.Callers = []string{"secretsmanager.amazonaws.com"}
-			f.Aliases = []string{manifest.AdvanceAlias, manifest.RollbackAlias}
-		}
+		f.Path, f.Env, f.Timeout = bootstrap, env, patience
 		host.Register(f)
 	}
 	return nil

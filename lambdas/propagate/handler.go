@@ -21,6 +21,7 @@ import (
 // handler answers a batch of the environment's queue with one pass, and a dry-run request with a report.
 type handler struct {
 	environment *manifest.Environment
+	looksOnly   bool // it is the look function: it answers dry runs, and refuses batches
 	pass        func(ctx context.Context, acceptRemovals []string, dryRun bool) (plan.Report, error)
 	again       func(ctx context.Context, at time.Time) error
 	now         func() time.Time
@@ -58,6 +59,8 @@ func (h handler) handleRequest(ctx context.Context, payload json.RawMessage) (an
 		return h.dryRun(ctx)
 	case r.DryRun:
 		return nil, &Unreadable{fmt.Sprintf("this is environment %s", h.environment.Name)}
+	case h.looksOnly:
+		return nil, &Unreadable{"this function only looks"}
 	case len(r.Records) > 0:
 		return h.handleBatch(ctx, r.Records), nil
 	}

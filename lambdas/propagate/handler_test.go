@@ -297,3 +297,24 @@ func TestAPanicInAPassShowsItsTypeAndNothingElse(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLookFunctionRefusesWhateverIsNoLook: nothing that reaches it makes a pass that writes.
+func TestTheLookFunctionRefusesWhateverIsNoLook(t *testing.T) {
+	b := newBench(t)
+	b.h.looksOnly = true
+	ask := func(payload string) error {
+		_, err := boot.Guard(b.h.handleRequest)(t.Context(), json.RawMessage(payload))
+		return err
+	}
+	for _, payload := range []string{
+		`{"Records":[{"messageId":"1","eventSource":"aws:sqs","body":"{\"rotary\":\"apply\",\"environment\":\"dev\"}"}]}`,
+		`{"Records":[]}`, `{}`, `{"environment":"dev"}`, `{"dryRun":false,"environment":"dev"}`, `{"dryRun":true,"environment":"production"}`,
+	} {
+		if _, refused := errors.AsType[*Unreadable](ask(payload)); !refused {
+			t.Errorf("%s is not refused", payload)
+		}
+	}
+	b.wants("passes", []string(nil), b.passes)
+	must(t, ask(`{"dryRun":true,"environment":"dev","Records":[{"body":"{}"}]}`))
+	b.wants("passes", []string{"accept [] dry true"}, b.passes)
+}

@@ -1,5 +1,6 @@
 // Command propagate is the only reconciler of a deployed environment: it carries every change of a source to the
-// buckets and their consumers, and asks for the retirement of what nobody needs any more.
+// buckets and their consumers, and asks for the retirement of what nobody needs any more. Deployed a second time, as the
+// look function, it answers people and changes nothing.
 package main
 
 import (

@@ -28,6 +28,8 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	sinks := consume.FromEnv(os.Getenv)
 	open, signIn := consume.Opener(cfg, sinks), consume.SignIn(cfg, sinks)
 	return handler{
+		// Lambda itself sets this variable: no setting that a deploy could forget makes the look function a writer.
+		looksOnly:   os.Getenv("AWS_LAMBDA_FUNCTION_NAME") == env.LookFunction(),
 		environment: env, now: time.Now, metrics: os.Stdout,
 		pass: func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
 			return reconcile.Pass{

@@ -76,7 +76,9 @@ func (e *Environment) inEnvironment(thing, name string) string {
 // ownNames returns the names that are made of the environment's alone.
 func (e *Environment) ownNames() []DerivedName {
 	name := e.nameMaker("environments."+e.Name, "environment "+Quote(e.Name))
-	functions := []string{e.PropagateFunction(), e.RotateFunction(Source{}), e.RotateFunction(Source{Network: true})}
+	functions := []string{
+		e.PropagateFunction(), e.LookFunction(), e.RotateFunction(Source{}), e.RotateFunction(Source{Network: true}),
+	}
 	out := []DerivedName{
 		name(policyKind, e.Boundary()), name(aliasKind, e.KeyAlias()),
 		name(dashboardKind, e.Dashboard()), name(scheduleKind, e.SweepSchedule()), name(scheduleKind, e.AgainSchedule()),
@@ -91,8 +93,8 @@ func (e *Environment) ownNames() []DerivedName {
 	for _, stack := range []string{SecretsStack, PipelineStack, AccessStack, ServicesStack, SchedulesStack} {
 		out = append(out, name(stackKind, e.Named(stack)))
 	}
-	for _, role := range []string{PropagateRole, RotateRole, NetworkRole, SchedulerRole, DeveloperRole, PlatformRole,
-		GitHubRole} {
+	for _, role := range []string{PropagateRole, LookRole, RotateRole, NetworkRole, SchedulerRole, DeveloperRole,
+		PlatformRole, GitHubRole} {
 		out = append(out, name(roleKind, e.Named(role)))
 	}
 	for _, rule := range []string{SourcesRule, ServicesRule, ManifestRule, FailuresRule} {

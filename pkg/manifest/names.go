@@ -19,6 +19,7 @@ const (
 	SchedulesStack = "schedules"
 
 	PropagateRole = "propagate"
+	LookRole      = "look"
 	RotateRole    = "rotate"
 	NetworkRole   = "rotate-network"
 	SchedulerRole = "scheduler"
@@ -47,6 +48,14 @@ func (e *Environment) Boundary() string { return e.Named("boundary") }
 
 // PropagateFunction returns the name of the Lambda that reconciles.
 func (e *Environment) PropagateFunction() string { return e.Named(PropagateRole) }
+
+// LookFunction returns the name of the Lambda that looks for people: the propagate Lambda's code, with a role that may
+// only read.
+func (e *Environment) LookFunction() string { return e.Named(LookRole) }
+
+// MostLooks is how many looks of people run at once: the reserved concurrency of the look Lambda. It takes little of
+// the account's, and bounds what a loop of somebody's asks of the sinks.
+const MostLooks = 5
 
 // RotateFunction returns the name of the Lambda that rotates a source and retires what is owed: the one inside the VPC
 // for a source with network: true.

@@ -1,4 +1,4 @@
-// Package pipeline calls what is deployed for an environment: its two Lambdas, its queue, its one-off schedule.
+// Package pipeline calls what is deployed for an environment: its Lambdas, its queue, its one-off schedule.
 package pipeline
 
 import (
@@ -12,6 +12,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -109,21 +110,45 @@ func (f *Functions) Rollback(ctx context.Context, b rotate.Back) (rotate.Progres
 	return progress, nil
 }
 
-// Look asks the propagate Lambda what it sees and would do, and changes nothing. The answer has names and ids, so
-// that nobody needs to read production's values to see its state. ErrNotDeployed where there is no such Lambda.
+// Look asks the look Lambda what a pass would see and do, and changes nothing. The answer has names and ids, so that
+// nobody needs to read production's values to see its state.
+//
+// Where there is no look Lambda, an older rotary is deployed, or nothing: the propagate Lambda is asked then, which fails
+// with TooManyRequestsException while a pass is under way. ErrNotDeployed where there is neither. A policy of the older
+// rotary does not let its holder call the look Lambda, and AWS tells nobody who may not call a function whether it exists:
+// so the propagate Lambda is asked then, too.
 func (f *Functions) Look(ctx context.Context) (plan.Report, error) {
+	report, err := f.askLook(ctx, f.environment.LookFunction())
+	denied := isDenied(err)
+	if !denied && !errors.Is(err, ErrNotDeployed) {
+		return report, err
+	}
+	report, older := f.askLook(ctx, f.environment.PropagateFunction())
+	if denied && isDenied(older) {
+		return report, err
+	}
+	return report, older
+}
+
+// askLook asks one Lambda for a dry run.
+func (f *Functions) askLook(ctx context.Context, function string) (plan.Report, error) {
 	var report plan.Report
-	answer, err := f.callFunction(ctx, f.environment.PropagateFunction(), "",
-		map[string]any{"dryRun": true, "environment": f.environment.Name})
+	answer, err := f.callFunction(ctx, function, "", map[string]any{"dryRun": true, "environment": f.environment.Name})
 	if err != nil {
 		return report, err
 	}
 	if err := json.Unmarshal(answer, &report); err != nil || report.Environment != f.environment.Name {
 		return plan.Report{}, fmt.Errorf("read the answer of %s: it is no report about environment %s; "+
-			"is it an older rotary?",
-			f.environment.PropagateFunction(), f.environment.Name)
+			"is it an older rotary?", function, f.environment.Name)
 	}
 	return report, nil
+}
+
+// isDenied reports whether the caller may not call a function, whether or not it exists
+// (https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html).
+func isDenied(err error) bool {
+	refused, is := errors.AsType[smithy.APIError](err)
+	return is && refused.ErrorCode() == "AccessDeniedException"
 }
 
 // callFunction calls a function through an alias of it, or itself where there is none, and returns its answer.

@@ -9,6 +9,7 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -98,7 +99,7 @@ func TestAFailureWithoutATypeSaysWhereToLook(t *testing.T) {
 	for _, payload := range []string{"", "{}", "oops canary", `{"errorMessage":"canary"}`} {
 		client := &answering{out: &lambda.InvokeOutput{FunctionError: &unhandled, Payload: []byte(payload)}}
 		_, err := pipeline.New(newWorld(t).env, client).Look(t.Context())
-		if err == nil || err.Error() != "rotary-dev-propagate failed: without saying why; see its log" {
+		if err == nil || err.Error() != "rotary-dev-look failed: without saying why; see its log" {
 			t.Errorf("%q: %v", payload, err)
 		}
 	}
@@ -127,20 +128,64 @@ func TestARotateFunctionWithoutTheAliasIsAnOlderOne(t *testing.T) {
 }
 
 func TestLookIsADryRunOfTheEnvironment(t *testing.T) {
-	w := newWorld(t)
-	w.deploy("rotary-dev-propagate",
-		`{"environment":"dev","converged":true,"sources":[{"name":"handshake","owed":[{"version":"v1"}]}]}`)
-	report, err := w.functions().Look(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	const answer = `{"environment":"dev","converged":true,"sources":[{"name":"handshake","owed":[{"version":"v1"}]}]}`
+	const asked = ` {"dryRun":true,"environment":"dev"}`
 	want := plan.Report{Environment: "dev", Converged: true,
 		Sources: []plan.SourceReport{{Name: "handshake", Owed: []plan.OwedReport{{Version: "v1"}}}}}
-	if diff := cmp.Diff(want, report); diff != "" {
-		t.Errorf("report (-want +got):\n%s", diff)
+	for _, tt := range []struct {
+		name     string
+		deployed []string
+		denied   string // the function that the caller's policy does not have
+		want     string // who answers
+	}{
+		{"this rotary", []string{"rotary-dev-look", "rotary-dev-propagate"}, "", "rotary-dev-look"},
+		{"an older one", []string{"rotary-dev-propagate"}, "", "rotary-dev-propagate"},
+		{"an older one, with its platform role", []string{"rotary-dev-propagate"}, "rotary-dev-look", "rotary-dev-propagate"},
+		{"a caller who may only look", []string{"rotary-dev-look", "rotary-dev-propagate"}, "rotary-dev-propagate", "rotary-dev-look"},
+	} {
+		w := newWorld(t)
+		for _, name := range tt.deployed {
+			w.deploy(name, answer)
+		}
+		w.deny(tt.denied)
+		report, err := w.functions().Look(t.Context())
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if diff := cmp.Diff(want, report); diff != "" {
+			t.Errorf("%s: report (-want +got):\n%s", tt.name, diff)
+		}
+		if diff := cmp.Diff([]string{tt.want + asked}, w.got); diff != "" {
+			t.Errorf("%s: invocations (-want +got):\n%s", tt.name, diff)
+		}
 	}
-	if diff := cmp.Diff([]string{`rotary-dev-propagate {"dryRun":true,"environment":"dev"}`}, w.got); diff != "" {
-		t.Errorf("invocations (-want +got):\n%s", diff)
+}
+
+// TestALookThatIsRefusedNamesTheFunctionToAllow: the one that cannot write.
+func TestALookThatIsRefusedNamesTheFunctionToAllow(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("rotary-dev-propagate", "{}")
+	w.deny("rotary-dev-look", "rotary-dev-propagate")
+	_, err := w.functions().Look(t.Context())
+	if err == nil || !strings.HasPrefix(err.Error(), "call rotary-dev-look: ") || errors.Is(err, pipeline.ErrNotDeployed) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestALookOfAnOlderRotaryIsBusyWhileAPassIsUnderWay: its only function has room for one.
+func TestALookOfAnOlderRotaryIsBusyWhileAPassIsUnderWay(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("rotary-dev-propagate", "{}")
+	w.Tap.OnCall(func(c sim.Call) sim.Fault {
+		if c.Operation == "Invoke" && c.Resource == "rotary-dev-propagate" {
+			return sim.Fault{Outcome: sim.Throttled}
+		}
+		return sim.Fault{}
+	})
+	_, err := w.functions().Look(t.Context())
+	if _, busy := errors.AsType[*types.TooManyRequestsException](err); !busy {
+		t.Errorf("error is %v", err)
 	}
 }
 
@@ -148,10 +193,10 @@ func TestAnAnswerThatIsNoReportIsAnError(t *testing.T) {
 	for _, answer := range []string{"null", "{}", `"ok"`, "[]", `{"environment":"production"}`,
 		`{"environment":"dev","steps":"none"}`} {
 		w := newWorld(t)
-		w.deploy("rotary-dev-propagate", answer)
+		w.deploy("rotary-dev-look", answer)
 		report, err := w.functions().Look(t.Context())
 		if err == nil || !strings.Contains(err.Error(),
-			"read the answer of rotary-dev-propagate: it is no report about environment dev") {
+			"read the answer of rotary-dev-look: it is no report about environment dev") {
 			t.Errorf("%s: %v", answer, err)
 		}
 		if diff := cmp.Diff(plan.Report{}, report); diff != "" {

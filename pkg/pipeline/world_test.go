@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,16 @@ func (w *world) refuse(operation string, o sim.Outcome) {
 	w.Tap.OnCall(func(c sim.Call) sim.Fault {
 		if c.Operation == operation {
 			return sim.Fault{Outcome: o}
+		}
+		return sim.Fault{}
+	})
+}
+
+// deny has the caller's policy lack these functions.
+func (w *world) deny(functions ...string) {
+	w.Tap.OnCall(func(c sim.Call) sim.Fault {
+		if c.Operation == "Invoke" && slices.Contains(functions, c.Resource) {
+			return sim.Fault{Outcome: sim.Denied}
 		}
 		return sim.Fault{}
 	})
