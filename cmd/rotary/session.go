@@ -99,13 +99,14 @@ func (s *session) lookNow() (plan.Report, error) {
 	case errors.Is(err, pipeline.ErrNotDeployed):
 		return s.newPass(nil, true).Run(s.ctx)
 	case isBusy(err):
-		return report, fmt.Errorf("a pass over %s is under way, and there is one at a time: look again in a minute: %w",
-			s.env.Name, err)
+		return report, fmt.Errorf("others are looking at %s, or an older rotary is deployed and a pass is under way: "+
+			"look again in a minute: %w", s.env.Name, err)
 	}
 	return report, err
 }
 
-// isBusy reports whether the only reconciler is at work.
+// isBusy reports whether a look found no room: as many people look at once as may, or, where an older rotary without a
+// look function is deployed, the only reconciler is at work.
 func isBusy(err error) bool {
 	_, is := errors.AsType[*types.TooManyRequestsException](err)
 	return is

@@ -30,7 +30,7 @@ func (n *names) Set(name string) error {
 }
 
 // checkDepartures returns an error if the manifest does not have what the deployed environment still needs, but for what
-// is named with --forget. It asks the deployed propagate function. Where that does not answer, everything counts that the
+// is named with --forget. It asks the deployed look function. Where that does not answer, everything counts that the
 // tags of the buckets remember: a function that fails can be replaced, and what leaves with it has to be named.
 func (d deployment) checkDepartures(ctx context.Context, cfg aws.Config) error {
 	report, err := pipeline.New(d.environment, lambda.NewFromConfig(cfg)).Look(ctx)
@@ -40,8 +40,8 @@ func (d deployment) checkDepartures(ctx context.Context, cfg aws.Config) error {
 	case errors.Is(err, pipeline.ErrNotDeployed):
 		return nil
 	case isBusy:
-		return fmt.Errorf("a pass over environment %s is under way, and there is one at a time: try again in a minute: %w",
-			d.environment.Name, busy)
+		return fmt.Errorf("others are looking at environment %s, or an older rotary is deployed and a pass is under way: "+
+			"try again in a minute: %w", d.environment.Name, busy)
 	case err != nil:
 		fmt.Fprintf(d.stdout, "what is deployed does not say what it still needs: %v\n", err)
 		memory, err := d.readMemory(ctx, store.New(secretsmanager.NewFromConfig(cfg)))

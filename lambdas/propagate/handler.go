@@ -137,6 +137,11 @@ func (h handler) askForAnotherPass(ctx context.Context, at time.Time) bool {
 // writeMetrics writes lines into the log. Where they cannot be written, nothing else can, and nobody is left to tell.
 func (h handler) writeMetrics(lines []byte) { _, _ = h.metrics.Write(lines) }
 
+// logFollowed logs that every consumer has left an owed version.
+func (h handler) logFollowed(f plan.Follow) {
+	h.writeMetrics(metric.Milestone{Kind: metric.Followed, Source: f.Source, Version: f.Version, At: f.At}.Line())
+}
+
 // isLagging reports whether a pass did what it could: some consumer refused, or the time was up.
 func isLagging(err error) bool {
 	_, some := errors.AsType[*reconcile.Lagging](err)

@@ -27,20 +27,21 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 		os.Getenv("ROTARY_SCHEDULER_ROLE_ARN"))
 	sinks := consume.FromEnv(os.Getenv)
 	open, signIn := consume.Opener(cfg, sinks), consume.SignIn(cfg, sinks)
-	return handler{
+	h := handler{
 		// Lambda itself sets this variable: no setting that a deploy could forget makes the look function a writer.
 		looksOnly:   os.Getenv("AWS_LAMBDA_FUNCTION_NAME") == env.LookFunction(),
 		environment: env, now: time.Now, metrics: os.Stdout,
-		pass: func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
-			return reconcile.Pass{
-				Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)),
-				Open: open, Census: consume.Census(cfg, env), Advancer: invoke, SignIn: signIn,
-				AcceptRemovals: accept, DryRun: dryRun,
-			}.Run(ctx)
-		},
 		again: func(ctx context.Context, at time.Time) error {
 			request := event.Request{Rotary: "again", Environment: env.Name, Execution: fmt.Sprint(at.Unix())}
 			return schedule.Again(ctx, at, request)
 		},
 	}
+	h.pass = func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
+		return reconcile.Pass{
+			Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)),
+			Open: open, Census: consume.Census(cfg, env), Advancer: invoke, SignIn: signIn,
+			Followed: h.logFollowed, AcceptRemovals: accept, DryRun: dryRun,
+		}.Run(ctx)
+	}
+	return h
 }

@@ -148,10 +148,22 @@ func (h handler) runJob(ctx context.Context, source manifest.Source, r request) 
 	ctx, cancel := context.WithTimeout(ctx, rotate.Timeout)
 	defer cancel()
 	secrets := h.store.WithRotationToken(secret.New(r.RotationToken))
+	reached := func(kind metric.MilestoneKind, version string) {
+		h.writeMetrics(metric.Milestone{Kind: kind, Source: source.Name, Version: version, At: secrets.Now()}.Line())
+	}
 	job := rotate.Job{
 		Store: secrets, Source: source, Rotator: rotator, Environment: h.environment, Pause: h.pause,
+		Retired: func(version string) { reached(metric.Retired, version) },
 	}
-	return r.askJob(ctx, job)
+	answer, err := r.askJob(ctx, job)
+	switch progress, _ := answer.(rotate.Progress); {
+	case err != nil:
+	case r.Step == "finishSecret":
+		reached(metric.Rotated, r.ClientRequestToken)
+	case progress.Done:
+		reached(metric.RolledBack, r.Rollback.Version)
+	}
+	return answer, err
 }
 
 // isBeginning reports whether a request makes a credential, or ends one. What has begun goes on.

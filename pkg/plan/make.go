@@ -26,6 +26,8 @@ type Plan struct {
 	Drops       []Mark       // labels that come off
 	Advances    []Advance    // sources
 	Waits       []Wait       // why the rest is not done now
+
+	Follows []Follow // what is true once the withdrawals are done
 }
 
 // Empty reports whether the plan changes nothing. Waits change nothing.
@@ -168,6 +170,7 @@ func Make(s State) Plan {
 	if _, tagging := p.isTagging(); tagging {
 		p.Withdrawals, p.Drops = nil, nil
 	}
+	p.Follows = p.findFollows(s)
 	return p
 }
 

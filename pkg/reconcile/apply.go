@@ -51,13 +51,20 @@ func (p Pass) applyPlan(ctx context.Context, d look, consumers map[string]openCo
 			all.takeStep(ctx, func() error { return rollConsumer(inner, r, consumers) })
 		}
 	}
+	withdrawn := map[plan.WithdrawalID]bool{}
 	for _, w := range d.Withdrawals {
-		if !all.stuck[w.Mark.Secret] {
-			all.takeStep(ctx, func() error { return p.withdrawVersion(ctx, inner, w, consumers) })
-		}
+		all.takeStep(ctx, func() error {
+			err := p.withdrawVersion(ctx, inner, w, consumers)
+			withdrawn[w.ID()] = err == nil
+			return err
+		})
 	}
-	if remembered {
-		p.endOwed(ctx, inner, &d, &all)
+	p.noteFollows(d.Follows, withdrawn)
+	for _, m := range d.Drops {
+		all.takeStep(ctx, func() error { return p.moveLabel(inner, m) })
+	}
+	for _, a := range d.Advances {
+		all.takeStep(ctx, func() error { return p.advanceFresh(ctx, inner, &d, a) })
 	}
 	return all.joinErrors()
 }
@@ -210,6 +217,17 @@ func (p Pass) withdrawVersion(
 		return err
 	}
 	return p.moveLabel(inner, w.Mark)
+}
+
+// noteFollows tells of every Follow whose withdrawals are done. A withdrawal that fails is planned again, and its Follow
+// with it.
+func (p Pass) noteFollows(follows []plan.Follow, withdrawn map[plan.WithdrawalID]bool) {
+	for _, f := range follows {
+		left := slices.ContainsFunc(f.After, func(id plan.WithdrawalID) bool { return !withdrawn[id] })
+		if p.Followed != nil && !left {
+			p.Followed(f)
+		}
+	}
 }
 
 // confirmSource makes sure that the target of a source accepts what is current.

@@ -83,9 +83,10 @@ type Pass struct {
 	Open           Opener
 	Census         Census // may be nil: then nobody looks for what the manifest has forgotten
 	Advancer       Advancer
-	SignIn         SignIn   // may be nil: then nobody asks sinks about what rotary signs in with
-	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
-	DryRun         bool     // look and plan, change nothing
+	SignIn         SignIn            // may be nil: then nobody asks sinks about what rotary signs in with
+	Followed       func(plan.Follow) // is called once the withdrawals of a Follow are done; may be nil
+	AcceptRemovals []string          // names that a bucket may lose although their mapping still stands
+	DryRun         bool              // look and plan, change nothing
 }
 
 // Margin is how much of its time a pass keeps back: it starts no write with less left.

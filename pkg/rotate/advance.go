@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -40,17 +41,21 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 			return err
 		}
 	}
-	if err := j.retireOwed(ctx, h, owed, a); err != nil {
+	ended, err := j.retireOwed(ctx, h, owed, a)
+	if err != nil {
 		return err
 	}
-	return j.dropOwed(ctx, h, owed)
+	return j.dropOwed(ctx, h, owed, ended)
 }
 
-// dropOwed takes LIVE off an owed version, and then PAST.
-func (j Job) dropOwed(ctx context.Context, h history.History, owed history.Version) error {
+// dropOwed takes LIVE off an owed version, and then PAST. ended: its credential is dead, and lives on in no other version.
+func (j Job) dropOwed(ctx context.Context, h history.History, owed history.Version, ended bool) error {
 	for _, label := range owed.OwedLabels() {
 		if err := j.Store.Move(ctx, h.Secret, label, "", owed.ID); err != nil {
 			return err
+		}
+		if ended && strings.HasPrefix(label, history.Live) && j.Retired != nil {
+			j.Retired(owed.ID)
 		}
 	}
 	return nil
@@ -94,22 +99,26 @@ func isOverdue(h history.History, owed history.Version, now time.Time) bool {
 	return some && !at.After(now)
 }
 
-func (j Job) retireOwed(ctx context.Context, h history.History, owed history.Version, a plan.Advance) error {
+// retireOwed ends the credential of an owed version, and puts what comes next. It reports false where another version has
+// the same credential, which lives on.
+func (j Job) retireOwed(
+	ctx context.Context, h history.History, owed history.Version, a plan.Advance,
+) (ended bool, err error) {
 	dying, err := j.readVersion(ctx, h, owed.ID)
 	if err != nil {
-		return err
+		return false, err
 	}
 	shared, err := j.isShared(ctx, h, owed.ID, dying)
 	if err != nil || shared {
-		return err
+		return false, err
 	}
 	used, _ := h.InUse()
 	base, now, err := j.readTextAndValues(ctx, h, used.ID)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := j.checkRetirable(ctx, dying, now); err != nil {
-		return fmt.Errorf("retire version %s of %s: %w", history.Short(owed.ID), j.Source.Name, err)
+		return false, fmt.Errorf("retire version %s of %s: %w", history.Short(owed.ID), j.Source.Name, err)
 	}
 	next, err := j.Rotator.Retire(ctx, End{
 		Since: owed.Created, Owed: dying, Current: now, Forced: a.Forced,
@@ -119,12 +128,12 @@ func (j Job) retireOwed(ctx context.Context, h history.History, owed history.Ver
 		Elsewhere: j.readElsewhere,
 	})
 	if err != nil {
-		return fmt.Errorf("retire version %s of %s: %w", history.Short(owed.ID), j.Source.Name, err)
+		return false, fmt.Errorf("retire version %s of %s: %w", history.Short(owed.ID), j.Source.Name, err)
 	}
 	if next == nil || len(h.Owed()) > 1 {
-		return nil
+		return true, nil
 	}
-	return j.putNext(ctx, h, owed.ID, a.Current, base, next)
+	return true, j.putNext(ctx, h, owed.ID, a.Current, base, next)
 }
 
 // isShared reports whether another version stands for the dying one's credential: see Identified.

@@ -155,6 +155,9 @@ type Job struct {
 	Environment *manifest.Environment
 	// Pause waits, or until its context ends. Where it is nil, finishSecret does not stay to confirm: see Confirm.
 	Pause func(context.Context, time.Duration) error
+	// Retired is called once for each version whose credential Advance has ended, as soon as its LIVE came off. nil:
+	// nobody is told.
+	Retired func(version string)
 }
 
 // Event is the payload with which Secrets Manager invokes a rotation function
