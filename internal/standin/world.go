@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/bus"
+	"github.com/rotary-secrets/rotary/internal/standin/cloudwatch"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
@@ -77,6 +78,7 @@ type Region struct {
 	ECS            *ecs.Service
 	Bus            *bus.Bus
 	Lambda         *lambdahost.Host
+	Logs           *cloudwatch.Logs
 
 	services []wire.JSONService
 }
@@ -130,7 +132,10 @@ func (w *World) Region(account, region string) *Region {
 }
 
 func (w *World) newRegion(account, region string) *Region {
-	r := &Region{Lambda: lambdahost.New(lambdahost.Config{Clock: w.Clock, Account: account, Region: region, Tap: w.Tap, Log: w.cfg.Log})}
+	r := &Region{Logs: cloudwatch.NewLogs(w.Clock)}
+	r.Lambda = lambdahost.New(lambdahost.Config{
+		Clock: w.Clock, Account: account, Region: region, Tap: w.Tap, Log: w.cfg.Log, LogGroup: r.Logs.Group,
+	})
 	r.Bus = bus.New(bus.Config{
 		RunTask: func(cluster, definition string, count int) error { return r.ECS.Run(cluster, definition, count) },
 		Clock:   w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Tap: w.Tap, InvokeAsync: r.Lambda.InvokeAsync,
@@ -149,7 +154,7 @@ func (w *World) newRegion(account, region string) *Region {
 		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit,
 		Resolve: r.SecretsManager.Resolve, Targets: w.Targets, Images: w.findImage, Lag: w.cfg.Lag, Pace: w.cfg.Pace,
 	})
-	r.services = []wire.JSONService{r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS()}
+	r.services = []wire.JSONService{r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS(), r.Logs.Wire()}
 	return r
 }
 

@@ -1,4 +1,5 @@
-// Package cloudwatch takes metrics out of a log as CloudWatch Logs does, from documents in the embedded metric format.
+// Package cloudwatch keeps the logs of functions and serves them as CloudWatch Logs does, and takes metrics out of a log,
+// from documents in the embedded metric format.
 // It is stricter: what CloudWatch would drop without a word is an error here.
 package cloudwatch
 

@@ -6,6 +6,7 @@ package lambdahost
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -41,6 +42,8 @@ type Config struct {
 	Account, Region string
 	Tap             *sim.Tap  // what calls of the Lambda API pass through; nil = a tap of its own
 	Log             io.Writer // gets what functions print; nil = kept in memory only
+	// LogGroup returns what writes into a log group, made if it is not there. nil: there are no log groups.
+	LogGroup func(name string) io.Writer
 }
 
 // Host has the functions of one account and region. Safe for concurrent use. No lock is held while a function
@@ -51,7 +54,8 @@ type Host struct {
 
 	mu        sync.Mutex
 	functions map[string]*function
-	processes map[*process]bool // those that may still run
+	prints    map[string]*output // what each function prints, on its way to its log group and to out; by name
+	processes map[*process]bool  // those that may still run
 	requests  int
 	closed    bool
 }
@@ -70,7 +74,7 @@ func New(cfg Config) *Host {
 	if cfg.Tap == nil {
 		cfg.Tap = sim.NewTap(cfg.Clock)
 	}
-	return &Host{cfg: cfg, out: newOutput(cfg.Log), functions: map[string]*function{}, processes: map[*process]bool{}}
+	return &Host{cfg: cfg, out: newOutput(cfg.Log), functions: map[string]*function{}, prints: map[string]*output{}, processes: map[*process]bool{}}
 }
 
 // Register adds a function, or replaces the one of that name, and returns its ARN. A replaced function's process
@@ -90,6 +94,9 @@ func (h *Host) Register(f Function) (arn string) {
 	h.mu.Lock()
 	old := h.functions[f.Name]
 	h.functions[f.Name] = next
+	if h.prints[f.Name] == nil {
+		h.prints[f.Name] = newPassage(h.logWriter(f.Name))
+	}
 	h.mu.Unlock()
 	if old != nil {
 		go h.endReplacedProcess(old)
@@ -118,8 +125,29 @@ func matchesARNLike(pattern, arn string) bool {
 	return regexp.MustCompile(`^(?s:` + re + `)$`).MatchString(arn)
 }
 
+// logWriter returns what takes in the prints of one function: all prints together, and its log group.
+func (h *Host) logWriter(function string) io.Writer {
+	if h.cfg.LogGroup == nil {
+		return h.out.file
+	}
+	return io.MultiWriter(h.out.file, h.cfg.LogGroup("/aws/lambda/"+function))
+}
+
 // Output returns everything the functions have printed so far, complete for invocations that are over.
-func (h *Host) Output() []byte { return h.out.allText() }
+func (h *Host) Output() []byte {
+	h.waitForPrints()
+	return h.out.allText()
+}
+
+// waitForPrints waits until everything that functions have printed so far is in their log groups and on its way to out.
+func (h *Host) waitForPrints() {
+	h.mu.Lock()
+	all := slices.Collect(maps.Values(h.prints))
+	h.mu.Unlock()
+	for _, o := range all {
+		o.waitForOutput()
+	}
+}
 
 // Close ends every process this host started and waits for them; invocations that are running fail. Repeatable.
 func (h *Host) Close() error {
@@ -130,7 +158,14 @@ func (h *Host) Close() error {
 	for _, p := range running {
 		p.killAndWait()
 	}
-	return h.out.closeOutput()
+	h.mu.Lock()
+	all := slices.Collect(maps.Values(h.prints))
+	h.mu.Unlock()
+	var errs []error
+	for _, o := range append(all, h.out) { // out last: what the others still have goes there
+		errs = append(errs, o.closeOutput())
+	}
+	return errors.Join(errs...)
 }
 
 // latest is the qualifier of a function's newest code.

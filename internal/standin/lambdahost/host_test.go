@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -349,5 +350,44 @@ func TestLogGetsTheOutput(t *testing.T) {
 	}
 	if got := log.String(); got != "doing echo\n" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestEachFunctionPrintsIntoItsOwnLogGroup: and all of them into the output, in the order of the invocations.
+func TestEachFunctionPrintsIntoItsOwnLogGroup(t *testing.T) {
+	groups := map[string]*bytes.Buffer{}
+	h := New(Config{
+		Clock: sim.NewClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)), Account: account, Region: "us-east-1",
+		LogGroup: func(name string) io.Writer {
+			groups[name] = &bytes.Buffer{}
+			return groups[name]
+		},
+	})
+	t.Cleanup(func() { _ = h.Close() })
+	path, err := bootstrap()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"fn", "other", "idle"} {
+		h.Register(Function{Name: name, Path: path})
+	}
+	for _, call := range []string{"fn count", "other describe", "fn stream", "other count"} {
+		name, what, _ := strings.Cut(call, " ")
+		if _, err := h.Invoke(t.Context(), name, []byte(`{"Do":"`+what+`"}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := map[string]string{"": string(h.Output())}
+	for name, text := range groups {
+		got[name] = text.String()
+	}
+	want := map[string]string{
+		"":                  "doing count\ndoing describe\ndoing stream\ndoing count\n",
+		"/aws/lambda/fn":    "doing count\ndoing stream\n",
+		"/aws/lambda/other": "doing describe\ndoing count\n",
+		"/aws/lambda/idle":  "",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("output and log groups (-want +got):\n%s", diff)
 	}
 }

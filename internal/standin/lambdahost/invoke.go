@@ -112,7 +112,9 @@ func (h *Host) runInOwnProcess(ctx context.Context, f *function, in invocation) 
 			return Result{}, fmt.Errorf("starting %s: %w", f.Name, err)
 		}
 	}
+	h.waitForPrints() // of whoever has called this one: its lines come first
 	r := f.process.runInvocation(in, f.Timeout)
+	h.waitForPrints()
 	h.out.waitForOutput()
 	return r, nil
 }
@@ -124,7 +126,7 @@ func (h *Host) startFunction(f *function) error {
 	if h.closed {
 		return errors.New("the Lambda host is closed")
 	}
-	p, err := startProcess(f.Path, h.processEnvironment(f), h.out.file)
+	p, err := startProcess(f.Path, h.processEnvironment(f), h.prints[f.Name].file)
 	if err != nil {
 		return err
 	}

@@ -20,18 +20,24 @@ type output struct {
 
 	mu      sync.Mutex
 	log     io.Writer
+	keeps   bool   // kept gets what was printed
 	pending []byte // may hold the start of a mark
 	kept    []byte
 	closed  bool
 }
 
-// newOutput panics where the system has no pipe left.
-func newOutput(log io.Writer) *output {
+// newOutput returns an output that passes on what it takes in, and keeps it. It panics where the system has no pipe left.
+func newOutput(log io.Writer) *output { return openOutput(log, true) }
+
+// newPassage returns an output that only passes on what it takes in.
+func newPassage(log io.Writer) *output { return openOutput(log, false) }
+
+func openOutput(log io.Writer, keeps bool) *output {
 	r, w, err := os.Pipe()
 	if err != nil {
 		panic(err)
 	}
-	o := &output{file: w, log: log, seen: make(chan struct{}, 1)}
+	o := &output{file: w, log: log, keeps: keeps, seen: make(chan struct{}, 1)}
 	go o.readPipe(r)
 	return o
 }
@@ -67,7 +73,9 @@ func (o *output) addBytes(b []byte) {
 }
 
 func (o *output) keepBytes(b []byte) {
-	o.kept = append(o.kept, b...)
+	if o.keeps {
+		o.kept = append(o.kept, b...)
+	}
 	if o.log != nil && len(b) > 0 {
 		_, _ = o.log.Write(b)
 	}

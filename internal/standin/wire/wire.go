@@ -160,11 +160,12 @@ func resourceName(body []byte) string {
 		QueueName      string
 		Rule           string
 		ResourceARN    string `json:"resourceArn"`
+		LogGroupName   string `json:"logGroupName"`
 	}
 	if json.Unmarshal(body, &named) != nil {
 		return ""
 	}
-	for _, s := range []string{named.SecretID, named.Name, named.Service, named.TaskDefinition, named.Family, named.QueueURL, named.QueueName, named.Rule, named.ResourceARN} {
+	for _, s := range []string{named.SecretID, named.Name, named.Service, named.TaskDefinition, named.Family, named.QueueURL, named.QueueName, named.Rule, named.ResourceARN, named.LogGroupName} {
 		if s != "" {
 			return s
 		}
