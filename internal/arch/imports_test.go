@@ -49,7 +49,7 @@ var directions = []struct {
 	{"pkg/store", with(pure, "pkg/awserr")},
 	{"pkg/metric", pure},
 	{"pkg/account", []string{"pkg/manifest"}},
-	{"pkg/pipeline", with(pure, "pkg/event", "pkg/rotate")},
+	{"pkg/pipeline", with(pure, "pkg/event", "pkg/rotate", "pkg/metric")},
 	{"pkg/consume", with(pure, "pkg/consume/...", "pkg/reconcile", "pkg/retry", "pkg/httpcall")},
 	{"pkg/consume/...", with(pure, callers...)},
 	{"pkg/rotate", pure},

@@ -1,4 +1,5 @@
-// Package pipeline calls what is deployed for an environment: its Lambdas, its queue, its one-off schedule.
+// Package pipeline calls what is deployed for an environment: its Lambdas, its queue, its one-off schedule. It reads what
+// its Lambdas have logged.
 package pipeline
 
 import (

@@ -13,7 +13,9 @@ import (
 // is owed, was seen not to be current.
 func TestTheTableOfFollows(t *testing.T) {
 	made := sv(3, nil).Created
-	label := func(s State, labels ...string) { s.api().Versions[0].Labels = append([]string{history.AWSPrevious}, labels...) }
+	label := func(s State, labels ...string) {
+		s.api().Versions[0].Labels = append([]string{history.AWSPrevious}, labels...)
+	}
 	for _, tt := range []struct {
 		name  string
 		with  func(s State)

@@ -211,6 +211,22 @@ func isPutByAdvance(h history.History, id, current string) bool {
 	return slices.ContainsFunc(h.Versions, func(v history.Version) bool { return nextID(v.ID, current) == id })
 }
 
+// PutByAdvance returns the ids of those versions of a source that Advance has put, each with the retirement of another.
+func PutByAdvance(versions []history.Version) map[string]bool {
+	known, put := map[string]bool{}, map[string]bool{}
+	for _, v := range versions {
+		known[v.ID] = true
+	}
+	for _, owed := range versions {
+		for _, current := range versions {
+			if id := nextID(owed.ID, current.ID); known[id] {
+				put[id] = true
+			}
+		}
+	}
+	return put
+}
+
 func findVersion(versions []history.Version, id string) (history.Version, bool) {
 	for _, v := range versions {
 		if v.ID == id {
