@@ -27,7 +27,7 @@ type historyCmd struct {
 func (historyCmd) Help() string {
 	return `Changes nothing, and shows no value. Lists the versions of a source: when each was made and how, how long it took until every consumer had left the one before, and how long that one was accepted.
 
-When and how comes from Secrets Manager's versions and labels, the rest from the logs of the deployed functions, which are kept for a year. A long span takes a while: CloudWatch looks through all of the logs. What cannot be read is named, and the rest is shown.
+When and how comes from Secrets Manager's versions and labels, the rest from the logs of the deployed functions, which are kept for a year. A long span takes a while: CloudWatch looks through all of the logs. What cannot be read is named, and the rest is shown. Exit code 1 where nothing could be read.
 
 Who did it is in CloudTrail, and not here.
 

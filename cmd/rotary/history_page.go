@@ -57,13 +57,15 @@ func (p historyPage) render(c historyCmd) string {
 }
 
 func (p historyPage) renderEvents() string {
-	t := screen.Table{Header: []string{"when (UTC)", "source", "what", "all followed", "the old one"}}
+	t := screen.Table{Header: []string{"when (UTC)", "source", "what", "consumers", "the old one", ""}}
 	for _, e := range p.past.Events {
 		source := e.Source
 		if p.about != "" {
 			source = ""
 		}
-		t.Rows = append(t.Rows, []string{p.formatWhen(e.At), source, describePast(e), p.formatFollowed(e), p.formatDead(e)})
+		t.Rows = append(t.Rows, []string{
+			p.formatWhen(e.At), source, describePast(e), formatFollowed(e), formatDead(e), strings.Join(e.Notes, ", "),
+		})
 	}
 	return p.Table(t)
 }
@@ -72,34 +74,30 @@ func describePast(e pastEvent) string {
 	short := history.Short(e.Version)
 	switch e.What {
 	case pastBack:
-		return "rolled back to " + short
+		return "back to " + short
 	case pastFollowed:
-		return "every consumer had left " + short
+		return "all had left " + short
 	case pastDead:
 		return short + " was ended"
 	}
-	text := e.What + " " + short
-	if len(e.Notes) > 0 {
-		text += ", " + strings.Join(e.Notes, ", ")
-	}
-	return text
+	return e.What + " " + short
 }
 
 // formatFollowed returns how long it took until every consumer had left the version before.
-func (p historyPage) formatFollowed(e pastEvent) string {
+func formatFollowed(e pastEvent) string {
 	if e.Followed.IsZero() {
 		return ""
 	}
-	return "after " + formatWithin(e.Followed.Sub(e.At))
+	return "followed in " + formatWithin(e.Followed.Sub(e.At))
 }
 
 // formatDead returns what became of the credential of the version before.
-func (p historyPage) formatDead(e pastEvent) string {
+func formatDead(e pastEvent) string {
 	switch {
 	case !e.Dead.IsZero():
 		return "dead after " + formatWithin(e.Dead.Sub(e.At))
 	case e.Accepted:
-		return "accepted, " + formatWithin(p.past.At.Sub(e.At)) + " so far"
+		return "still accepted"
 	case e.Replaced != "":
 		return "not owed"
 	}

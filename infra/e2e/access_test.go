@@ -53,7 +53,7 @@ func (c *cloud) needs(q request) ([]access, error) {
 	}
 	service, _, _ := strings.Cut(q.operation, ":")
 	kinds := map[string]func(request, asker) ([]access, error){
-		"secretsmanager": c.secretsNeed, "ecs": c.ecsNeeds, "scheduler": c.schedulerNeeds, "lambda": c.lambdaNeeds, "sqs": c.queueNeeds, "iam": c.iamNeeds,
+		"secretsmanager": c.secretsNeed, "ecs": c.ecsNeeds, "scheduler": c.schedulerNeeds, "lambda": c.lambdaNeeds, "sqs": c.queueNeeds, "iam": c.iamNeeds, "logs": c.logsNeeds,
 	}
 	need := kinds[service]
 	if need == nil {
@@ -251,6 +251,14 @@ func (c *cloud) queueNeeds(q request, a asker) ([]access, error) {
 		return nil, nil
 	}
 	return []access{a.one(q.operation, c.Env.ARN("sqs", "")+name)}, nil
+}
+
+// logsNeeds: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+func (c *cloud) logsNeeds(q request, a asker) ([]access, error) {
+	if q.operation != "logs:FilterLogEvents" {
+		return nil, nil
+	}
+	return []access{a.one(q.operation, c.Env.ARN("logs", "log-group:")+q.given.LogGroupName)}, nil
 }
 
 // iamNeeds: who names no user means the one whose key it is.

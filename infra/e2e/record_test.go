@@ -45,7 +45,8 @@ type given struct {
 		Secrets []struct{ ValueFrom string }
 	} `json:"containerDefinitions"`
 	Target   struct{ Arn, RoleArn string }
-	QueueURL string `json:"QueueUrl"`
+	QueueURL     string `json:"QueueUrl"`
+	LogGroupName string
 	QueueName,
 	UserName, AccessKeyID string
 	Name,

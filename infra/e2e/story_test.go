@@ -284,11 +284,38 @@ func (p *played) rotateAll(ctx context.Context) error {
 		if err := p.rotated(s, before[s.Secret]); err != nil {
 			return err
 		}
+		if err := p.tellsOfRotation(ctx, s, before[s.Secret]); err != nil {
+			return err
+		}
 		if labels := p.labelsOf(s.Secret, before[s.Secret]); slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(l, history.Live) }) {
 			return fmt.Errorf("the version of %s before its rotation is still %v", s.Secret, labels)
 		}
 	}
 	return p.everybodyRuns()
+}
+
+// tellsOfRotation makes sure that the command says of the rotation of a source when the version before was dead.
+func (p *played) tellsOfRotation(ctx context.Context, s manifest.Source, before string) error {
+	mark := len(p.printed)
+	if err := p.rotary(ctx, nil, "history", p.Env.Name, s.Name, "--json"); err != nil {
+		return err
+	}
+	var told struct {
+		Events []struct {
+			What, Replaced string
+			Dead           time.Time
+		}
+		Unread []string
+	}
+	if err := json.Unmarshal(p.printed[mark:], &told); err != nil || len(told.Unread) > 0 {
+		return fmt.Errorf("the history of %s cannot be read: %v %w", s.Name, told.Unread, err)
+	}
+	for _, e := range told.Events {
+		if e.What == "rotated" && e.Replaced == before && e.Dead.Before(p.Clock.Now()) && !e.Dead.IsZero() {
+			return nil
+		}
+	}
+	return fmt.Errorf("the history of %s does not tell of the end of %s: %v", s.Name, before, told.Events)
 }
 
 // rotated makes sure that a source has another version than before.

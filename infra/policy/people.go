@@ -44,6 +44,7 @@ func Developer(env *manifest.Environment, key string, open, closed []*manifest.E
 			Action:   []string{"logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"},
 			Resource: []string{n.ARN("logs", "log-group:/rotary/"+env.Name+"/*")},
 		},
+		n.readFunctionLogs(),
 		Statement{
 			Sid:    "Look",
 			Effect: allow,
@@ -57,6 +58,17 @@ func Developer(env *manifest.Environment, key string, open, closed []*manifest.E
 			Resource: []string{"*"},
 		},
 	)...)
+}
+
+// readFunctionLogs lets somebody read the logs of the environment's Lambdas, for rotary history. They have names and ids,
+// and no value.
+func (n names) readFunctionLogs() Statement {
+	return Statement{
+		Sid:      "ReadFunctionLogs",
+		Effect:   allow,
+		Action:   []string{"logs:FilterLogEvents"},
+		Resource: []string{n.ARN("logs", "log-group:"+n.FunctionLogs(n.Environment.Named("*")))},
+	}
 }
 
 // forPeople are the buckets that readers without a receipt run on: people who pull.
@@ -144,6 +156,7 @@ func Platform(env *manifest.Environment, key string) Document {
 			Action:   []string{"lambda:InvokeFunction"},
 			Resource: []string{n.ARN("lambda", "function:"+n.LookFunction())},
 		},
+		n.readFunctionLogs(),
 		// To go back. Retiring is the reconciler's, behind its gates: the alias for that is not here. RotateSecret wants
 		// its caller to be one who may call the function
 		// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).
