@@ -44,7 +44,7 @@ type given struct {
 	ContainerDefinition []struct {
 		Secrets []struct{ ValueFrom string }
 	} `json:"containerDefinitions"`
-	Target   struct{ Arn, RoleArn string }
+	Target       struct{ Arn, RoleArn string }
 	QueueURL     string `json:"QueueUrl"`
 	LogGroupName string
 	QueueName,
