@@ -62,8 +62,8 @@ func TestWhatTheManifestDoesNotNameIsNotDeployed(t *testing.T) {
 	if want := []string{"rotary-dev-access", "rotary-dev-pipeline", "rotary-dev-secrets"}; !slices.Equal(a.names(), want) {
 		t.Errorf("got %v, want %v", a.names(), want)
 	}
-	if roles := a.of("AWS::IAM::Role"); len(roles) != 3 {
-		t.Errorf("got the roles %v, want those of propagate, rotate and the scheduler", roles)
+	if roles := a.of("AWS::IAM::Role"); len(roles) != 4 {
+		t.Errorf("got the roles %v, want those of propagate, look, rotate and the scheduler", roles)
 	}
 	for _, function := range a.of("AWS::Lambda::Function") {
 		if function.property("VpcConfig") != nil {

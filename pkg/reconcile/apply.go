@@ -51,8 +51,20 @@ func (p Pass) applyPlan(ctx context.Context, d look, consumers map[string]openCo
 			all.takeStep(ctx, func() error { return rollConsumer(inner, r, consumers) })
 		}
 	}
+	p.withdrawVersions(ctx, inner, d, consumers, &all)
+	if remembered {
+		p.endOwed(ctx, inner, &d, &all)
+	}
+	return all.joinErrors()
+}
+
+// withdrawVersions carries out the withdrawals, and tells which owed versions every consumer has left with them.
+func (p Pass) withdrawVersions(ctx, inner context.Context, d look, consumers map[string]openConsumer, all *steps) {
 	withdrawn := map[plan.WithdrawalID]bool{}
 	for _, w := range d.Withdrawals {
+		if all.stuck[w.Mark.Secret] {
+			continue
+		}
 		all.takeStep(ctx, func() error {
 			err := p.withdrawVersion(ctx, inner, w, consumers)
 			withdrawn[w.ID()] = err == nil
@@ -60,13 +72,6 @@ func (p Pass) applyPlan(ctx context.Context, d look, consumers map[string]openCo
 		})
 	}
 	p.noteFollows(d.Follows, withdrawn)
-	for _, m := range d.Drops {
-		all.takeStep(ctx, func() error { return p.moveLabel(inner, m) })
-	}
-	for _, a := range d.Advances {
-		all.takeStep(ctx, func() error { return p.advanceFresh(ctx, inner, &d, a) })
-	}
-	return all.joinErrors()
 }
 
 // endOwed drops the labels that nobody needs, and takes the next step with each owed version that may take one.
