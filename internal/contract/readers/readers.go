@@ -1,0 +1,104 @@
+// Package readers reads files of variables with the genuine programs and libraries that services read them with.
+package readers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rotary-secrets/rotary/internal/contract"
+)
+
+// missingError is the error for a reader that is not installed.
+type missingError struct{ reader, why string }
+
+func (m missingError) Error() string { return "the reader " + m.reader + " is not here: " + m.why }
+
+// Read returns what a reader reads in a text: next, dotenv, node, godotenv, compose, docker, shell, python, pydantic, or
+// tfvars. Where the reader is not installed the test is skipped, or fails if REQUIRE_ALL is 1; those of Python, which no
+// registry of this repository installs, are skipped in any case.
+func Read(t testing.TB, reader, text string) (map[string]string, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "variables")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return ReadFile(t, reader, file)
+}
+
+// ReadFile is Read for a file.
+func ReadFile(t testing.TB, reader, file string) (map[string]string, error) {
+	t.Helper()
+	command, err := commandOf(t.Context(), reader, file)
+	if err != nil {
+		skipWithout(t, reader, err)
+	}
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	if err := command.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", reader, err, errs.String())
+	}
+	if reader == "shell" {
+		return parseNullEnded(out.String()), nil
+	}
+	values := map[string]string{}
+	if err := json.Unmarshal(out.Bytes(), &values); err != nil {
+		return nil, fmt.Errorf("%s: %w", reader, err)
+	}
+	return values, nil
+}
+
+// commandOf returns the command with which a reader prints what it reads, or why it cannot run.
+func commandOf(ctx context.Context, reader, file string) (*exec.Cmd, error) {
+	contracts, err := contract.Folder()
+	if err != nil {
+		return nil, err
+	}
+	switch reader {
+	case "next", "dotenv", "node":
+		if _, err := os.Stat(filepath.Join(contracts, "node_modules", "dotenv")); err != nil {
+			return nil, missingError{reader, "install it with make contracts"}
+		}
+		return exec.CommandContext(ctx, "node", filepath.Join(contracts, "readers.mjs"), reader, file), nil
+	case "python", "pydantic":
+		script := filepath.Join(contracts, "readers.py")
+		if out, err := exec.CommandContext(ctx, "python3", script, "available", file).CombinedOutput(); err != nil {
+			return nil, missingError{reader, fmt.Sprintf("python3: %v %s", err, lastLine(out))}
+		}
+		return exec.CommandContext(ctx, "python3", script, reader, file), nil
+	case "shell":
+		command := exec.CommandContext(ctx, "bash", "-c", `set -a; . "$1"; env -0`, "bash", file)
+		command.Env = []string{"PATH=" + os.Getenv("PATH")}
+		return command, nil
+	}
+	return exec.CommandContext(ctx, "go", "run", "-C", filepath.Join(contracts, "readers"), ".", reader, file), nil
+}
+
+func skipWithout(t testing.TB, reader string, err error) {
+	t.Helper()
+	if reader == "python" || reader == "pydantic" {
+		t.Skip(err)
+	}
+	contract.Missing(t, err)
+}
+
+func lastLine(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}
+
+func parseNullEnded(text string) map[string]string {
+	values := map[string]string{}
+	for entry := range strings.SplitSeq(text, "\x00") {
+		if name, value, is := strings.Cut(entry, "="); is {
+			values[name] = value
+		}
+	}
+	return values
+}
