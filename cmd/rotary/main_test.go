@@ -138,7 +138,7 @@ func cmdRotary(ts *testscript.TestScript, neg bool, args []string) {
 
 func (o *outputs) keep(args []string, texts ...string) {
 	kept := &o.masked
-	if slices.Contains(args, "--reveal") {
+	if slices.Contains(args, "--reveal") || strings.Contains(strings.Join(args, " "), "--file -") {
 		kept = &o.revealed
 	}
 	for _, text := range texts {

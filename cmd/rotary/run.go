@@ -53,6 +53,7 @@ type commands struct {
 	Status statusCmd `cmd:"" group:"Daily" help:"Show every source, consumer and owed retirement."`
 	Put    putCmd    `cmd:"" group:"Daily" help:"Put a new value into a source, from standard input."`
 	Rotate rotateCmd `cmd:"" group:"Daily" help:"Rotate a source, or all, now; --emergency for what has leaked."`
+	Pull   pullCmd   `cmd:"" group:"Daily" aliases:"sync" help:"Write a bucket's values into a file for local work."`
 
 	Apply    applyCmd    `cmd:"" group:"Operating" help:"Ask for a pass and follow it until every consumer has followed."`
 	Rollback rollbackCmd `cmd:"" group:"Operating" help:"Go back to a credential that still lives."`
