@@ -132,7 +132,7 @@ func (p *parser) readAssignment(before, name string) (segment, error) {
 	if end := strings.IndexByte(after, '\n'); end >= 0 {
 		after = after[:end+1]
 	}
-	if strings.HasSuffix(after, "\r\n") {
+	if strings.HasSuffix(before+text[:got.length]+after, "\r\n") {
 		return segment{}, p.fail(crlf)
 	}
 	form := text[:got.length]

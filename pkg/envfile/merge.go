@@ -104,10 +104,10 @@ func (m Merge) Apply(f *File) ([]Change, Base, error) {
 	}
 	var changes []Change
 	for _, name := range m.listNames(f) {
-		if err := f.checkUnique(name); err != nil {
+		change := m.decide(f, name)
+		if err := f.checkUnique(name); err != nil && change.Outcome != Yours {
 			return nil, next, err
 		}
-		change := m.decide(f, name)
 		if err := m.carryOut(f, change); err != nil {
 			return nil, next, err
 		}
@@ -119,25 +119,11 @@ func (m Merge) Apply(f *File) ([]Change, Base, error) {
 	return changes, next, m.check(f, changes)
 }
 
-// listNames returns every name that base, file or bucket has, but for those of the file that are set twice and are
-// nobody's concern.
+// listNames returns every name that base, file or bucket has, sorted.
 func (m Merge) listNames(f *File) []string {
-	names := map[string]bool{}
-	seen := map[string]int{}
-	for _, name := range f.Names() {
-		seen[name]++
-	}
-	for name, n := range seen {
-		names[name] = n == 1
-	}
-	for name := range m.Base.Digests {
-		names[name] = true
-	}
-	for name := range m.Theirs {
-		names[name] = true
-	}
-	maps.DeleteFunc(names, func(_ string, concerns bool) bool { return !concerns })
-	return slices.Sorted(maps.Keys(names))
+	names := slices.Concat(f.Names(), slices.Collect(maps.Keys(m.Base.Digests)), slices.Collect(maps.Keys(m.Theirs)))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (m Merge) decide(f *File, name string) Change {
