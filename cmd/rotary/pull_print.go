@@ -123,13 +123,13 @@ func (p *pulling) describeChange(c envfile.Change) (sign, note string) {
 		return "-", "is no longer mapped"
 	case envfile.Kept:
 		if c.Moved {
-			return "=", "changed at the source, but yours differs: kept (--theirs)"
+			return "=", "both changed: yours is kept (--theirs)"
 		}
 		return "=", "yours differs: kept (--theirs)"
 	case envfile.LeftOut:
 		return "=", "you removed it: left out (--theirs)"
 	case envfile.Unmapped:
-		return "=", "is no longer mapped, but yours differs: kept (--theirs)"
+		return "=", "is no longer mapped: yours is kept (--theirs)"
 	}
 	return "", ""
 }

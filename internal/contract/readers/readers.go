@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,24 +21,33 @@ type missingError struct{ reader, why string }
 
 func (m missingError) Error() string { return "the reader " + m.reader + " is not here: " + m.why }
 
+// MayBeMissing reports whether a reader is not installed, and a test may go on without it: REQUIRE_ALL is not 1, or it is
+// one of Python's, which this repository does not install.
+func MayBeMissing(err error) bool {
+	missing, is := errors.AsType[missingError](err)
+	return is && (!contract.Required() || missing.reader == "python" || missing.reader == "pydantic")
+}
+
 // Read returns what a reader reads in a text: next, dotenv, node, godotenv, compose, docker, shell, python, pydantic, or
-// tfvars. Where the reader is not installed the test is skipped, or fails if REQUIRE_ALL is 1; those of Python, which no
-// registry of this repository installs, are skipped in any case.
+// tfvars. The test is skipped where the reader MayBeMissing.
 func Read(t testing.TB, reader, text string) (map[string]string, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "variables")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return ReadFile(t, reader, file)
+	values, err := ReadFile(t.Context(), reader, file)
+	if MayBeMissing(err) {
+		t.Skip(err)
+	}
+	return values, err
 }
 
-// ReadFile is Read for a file.
-func ReadFile(t testing.TB, reader, file string) (map[string]string, error) {
-	t.Helper()
-	command, err := commandOf(t.Context(), reader, file)
+// ReadFile is Read for a file. It skips nothing.
+func ReadFile(ctx context.Context, reader, file string) (map[string]string, error) {
+	command, err := commandOf(ctx, reader, file)
 	if err != nil {
-		skipWithout(t, reader, err)
+		return nil, err
 	}
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
@@ -78,14 +88,6 @@ func commandOf(ctx context.Context, reader, file string) (*exec.Cmd, error) {
 		return command, nil
 	}
 	return exec.CommandContext(ctx, "go", "run", "-C", filepath.Join(contracts, "readers"), ".", reader, file), nil
-}
-
-func skipWithout(t testing.TB, reader string, err error) {
-	t.Helper()
-	if reader == "python" || reader == "pydantic" {
-		t.Skip(err)
-	}
-	contract.Missing(t, err)
 }
 
 func lastLine(out []byte) string {
