@@ -89,7 +89,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched, "wrote": cmdWrote,
 			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "console": cmdConsole, "accepts": cmdAccepts,
 			"advanced": cmdAdvanced, "reads": readsFrom(filepath.Dir(folder)), "mode": cmdMode,
-			"stage":    func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
+			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()
 				ts.Check(err)

@@ -222,23 +222,13 @@ func (p *pulling) explain(err error) error {
 	if !is {
 		return err
 	}
-	ways := []string{"--skip " + none.Name}
+	lines := []string{none.Error() + ".", "Nothing was written. Use one of"}
 	if p.bucket.Name != "" {
-		ways = []string{
-			"rotary exec " + p.env.Name + " --bucket " + p.bucket.Name, "--format json-" + shortName(p.bucket.Name), ways[0],
-		}
+		lines = append(lines, "  rotary exec "+p.env.Name+" --bucket "+p.bucket.Name+" -- CMD", "  --format json-"+shortName(p.bucket.Name))
 	}
-	text := fmt.Sprintf("%v.\nNothing was written. Use %s", none, joinChoice(ways))
+	lines = append(lines, "  --skip "+none.Name)
 	if none.Reader == envfile.Any {
-		text += "; or say what reads the file: pull: {file: " + p.file + ", for: …} of the consumer in the manifest"
+		lines = append(lines, "  pull: {file: "+p.file+", for: …} of the consumer in the manifest, which says what reads the file")
 	}
-	return invalid{errors.New(text)}
-}
-
-// joinChoice writes a choice as people do.
-func joinChoice(ways []string) string {
-	if len(ways) == 1 {
-		return ways[0]
-	}
-	return strings.Join(ways[:len(ways)-1], ", ") + ", or " + ways[len(ways)-1]
+	return invalid{errors.New(strings.Join(lines, "\n"))}
 }

@@ -73,7 +73,8 @@ func (p place) checkIgnored(ctx context.Context) error {
 	if err != nil {
 		return invalid{fmt.Errorf("git does not say whether it ignores %s, so nothing was written: %w", p.asked, err)}
 	}
-	tracked, err := p.askGit(ctx, "ls-files", "--", p.name)
+	name := "./" + p.name // no file begins like a pattern then
+	tracked, err := p.askGit(ctx, "--literal-pathspecs", "ls-files", "--", name)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (p place) checkIgnored(ctx context.Context) error {
 		return invalid{fmt.Errorf("git tracks %s: what is written there would be committed. Nothing was written. "+
 			"git rm --cached %s, and add it to .gitignore", p.asked, p.asked)}
 	}
-	_, err = p.askGit(ctx, "check-ignore", "-q", "--", p.name)
+	_, err = p.askGit(ctx, "check-ignore", "-q", "--", name)
 	if exit, is := errors.AsType[*exec.ExitError](err); is && exit.ExitCode() == 1 {
 		return invalid{fmt.Errorf("git does not ignore %s: the values could be committed. Nothing was written. "+
 			"Add it to .gitignore: echo %s >> %s", p.asked, p.name, filepath.Join(p.folder, ".gitignore"))}
@@ -91,7 +92,7 @@ func (p place) checkIgnored(ctx context.Context) error {
 
 // askGit runs git in the folder, without what a repository may have configured to run in turn.
 func (p place) askGit(ctx context.Context, args ...string) (string, error) {
-	all := append([]string{"-C", p.folder, "-c", "core.fsmonitor=false", "--literal-pathspecs"}, args...)
+	all := append([]string{"-C", p.folder, "-c", "core.fsmonitor=false"}, args...)
 	git := exec.CommandContext(ctx, "git", all...)
 	git.Env = append(os.Environ(), "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0")
 	var errs bytes.Buffer
@@ -101,7 +102,7 @@ func (p place) askGit(ctx context.Context, args ...string) (string, error) {
 		return "", ctx.Err()
 	}
 	if err != nil {
-		err = fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(errs.String()))
+		err = fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
 	}
 	return strings.TrimSpace(string(out)), err
 }
@@ -124,6 +125,11 @@ func (p place) lock(ctx context.Context) (unlock func(), err error) {
 	}()
 	select {
 	case <-ctx.Done():
+		go func() {
+			if l := <-done; l.err == nil {
+				l.unlock()
+			}
+		}()
 		return nil, ctx.Err()
 	case l := <-done:
 		if l.err != nil {

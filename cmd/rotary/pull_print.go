@@ -143,7 +143,7 @@ func (p *pulling) printCounts(v pullView) {
 		parts = append(parts, fmt.Sprintf("%d skipped", n))
 	}
 	if v.Yours > 0 {
-		parts = append(parts, countNoun(v.Yours, "line")+" that are yours, and comments, stay")
+		parts = append(parts, countNoun(v.Yours, "line")+" of your own, and comments, stay")
 	}
 	if len(parts) > 0 {
 		fmt.Fprintln(p.out, "   "+strings.Join(parts, " · "))
