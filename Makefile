@@ -168,9 +168,9 @@ bench: ## benchmarks
 sim: ## random schedules of a month each, by seed: SEEDS (20000)
 	@go run ./internal/simulation/sim -seeds $(or $(SEEDS),20000)
 
-exhaust: ## every fault at every call of every scenario, every pair, everybody else's actions in between; every pasted value; an hour
-	@go test ./internal/simulation -run 'TestOneFault|TestTwoFaults|TestFaultsInABusyWorld|TestWhateverOthersDoMeanwhile|TestAnyConsumer' -v -timeout 6h \
-		-args -every 1 -pairs 1 -besides 1 -redeployed 1
+exhaust: ## every fault at every call of every scenario, every pair, everybody else's actions in between: many hours; goes on where it was interrupted
+	@go test ./internal/simulation -run 'TestOneFault|TestTwoFaults|TestFaultsInABusyWorld|TestWhateverOthersDoMeanwhile|TestAnyConsumer' -v -timeout 48h \
+		-args -every 1 -pairs 1 -besides 1 -redeployed 1 -done '$(CURDIR)/build/exhaust'
 	@go test ./pkg/manifest -run TestNoMessage -args -every 1
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
