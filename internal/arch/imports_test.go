@@ -8,7 +8,7 @@ import (
 
 // pure are the packages that decide: functions of values, each importing only those before it.
 var pure = []string{"pkg/secret", "pkg/duration", "pkg/rotate/httpapi/vendorapi", "pkg/manifest", "pkg/bucket", "pkg/history",
-	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential"}
+	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential", "pkg/envfile"}
 
 // callers are the packages with which drivers call other APIs. They depend on no other package of ours.
 var callers = []string{"pkg/httpcall", "pkg/retry", "pkg/awserr"}
@@ -33,6 +33,7 @@ var directions = []struct {
 	{"pkg/dsn", pure[:1]},
 	{"pkg/decode", nil},
 	{"pkg/credential", with(pure[:4], "pkg/dsn", "pkg/decode")},
+	{"pkg/envfile", pure[:1]},
 	{"pkg/event", []string{"pkg/manifest"}},
 	{"pkg/reconcile", pure},
 	{"pkg/retry", nil},

@@ -82,11 +82,18 @@ var revealers = map[string]string{
 	"pkg/rotate/postgres server.connectConfig": "logs in",
 	"pkg/rotate/postgres server.Install":       "the SCRAM verifier of a password",
 
+	// Into a file for the programs of a person who pulls, and compared with what is there.
+	"pkg/envfile Reader.Format":      "writes a value in the form that its reader reads, which is a Value again",
+	"pkg/envfile Encoding.Encode":    "the same, of all values",
+	"pkg/envfile Parse":              "parses a file of variables",
+	"pkg/envfile segment.text":       "a part of the file, which is a Value again",
+	"pkg/envfile Base.digest":        "a keyed hash, compared",
+	"cmd/rotary place.replace":       "writes the file, which is its owner's alone",
+	"cmd/rotary pulling.printValues": "pull --file -",
+
 	// To a person who asked for it.
 	"cmd/rotary maskValue":   "compute --reveal",
 	"cmd/rotary printBucket": "compute --reveal",
-
-	"cmd/rotary revealEntry": "the environment of exec's command",
 
 	// Made-up values.
 	"cmd/rotary play.content": "the demo's stand-in",

@@ -151,13 +151,16 @@ func (p *parser) take(s segment, text string) segment {
 	return s
 }
 
+// text returns what a segment is in the file.
+func (s segment) text() string {
+	return secret.Reveal(s.before) + secret.Reveal(s.form) + secret.Reveal(s.after)
+}
+
 // Text returns the file as it is to be written.
 func (f *File) Text() secret.Value {
 	var out strings.Builder
 	for _, s := range f.segments {
-		for _, part := range []secret.Value{s.before, s.form, s.after} {
-			out.WriteString(secret.Reveal(part))
-		}
+		out.WriteString(s.text())
 	}
 	return secret.New(out.String())
 }
@@ -211,7 +214,7 @@ func (f *File) set(name string, value secret.Value) error {
 
 // endLine ends the last line where it has no end yet.
 func (f *File) endLine() {
-	if text := secret.Reveal(f.Text()); text != "" && !strings.HasSuffix(text, "\n") {
+	if n := len(f.segments); n > 0 && !strings.HasSuffix(f.segments[n-1].text(), "\n") {
 		f.segments = append(f.segments, segment{before: secret.New("\n")})
 	}
 }
