@@ -1,11 +1,15 @@
 """Reads a file of variables with a reader of Python's, and prints what it reads as one JSON object:
-python3 readers.py python|pydantic|available FILE"""
+python3 readers.py python|pydantic FILE. Exit code 3 where the reader is not installed."""
 import json
 import sys
 
-import dotenv
-from pydantic import create_model
-from pydantic_settings import BaseSettings, SettingsConfigDict
+try:
+    import dotenv
+    from pydantic import create_model
+    from pydantic_settings import BaseSettings, SettingsConfigDict
+except ImportError as missing:
+    print(missing, file=sys.stderr)
+    sys.exit(3)
 
 
 def read_with_settings(file):
@@ -19,10 +23,5 @@ def read_with_settings(file):
 
 
 reader, file = sys.argv[1:]
-if reader == "python":
-    values = dict(dotenv.dotenv_values(file))
-elif reader == "pydantic":
-    values = read_with_settings(file)
-else:
-    values = {}
+values = dict(dotenv.dotenv_values(file)) if reader == "python" else read_with_settings(file)
 json.dump(values, sys.stdout)

@@ -86,7 +86,7 @@ func TestAwkwardValues(t *testing.T) {
 	}
 }
 
-var count = flag.Int("values", 600, "random values for each reader")
+var count = flag.Int("values", 300, "random values for each reader")
 
 // TestRandomValues writes values of all that is special to some reader, a different lot each time.
 func TestRandomValues(t *testing.T) {

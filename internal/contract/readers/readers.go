@@ -43,6 +43,9 @@ func Read(t testing.TB, reader, text string) (map[string]string, error) {
 	return values, err
 }
 
+// notInstalled is the exit code of readers.py without the libraries.
+const notInstalled = 3
+
 // ReadFile is Read for a file. It skips nothing.
 func ReadFile(ctx context.Context, reader, file string) (map[string]string, error) {
 	command, err := commandOf(ctx, reader, file)
@@ -51,7 +54,11 @@ func ReadFile(ctx context.Context, reader, file string) (map[string]string, erro
 	}
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
-	if err := command.Run(); err != nil {
+	err = command.Run()
+	if errors.Is(err, exec.ErrNotFound) || command.ProcessState.ExitCode() == notInstalled {
+		return nil, missingError{reader, strings.TrimSpace(fmt.Sprintf("%v %s", err, errs.String()))}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w\n%s", reader, err, errs.String())
 	}
 	if reader == "shell" {
@@ -77,22 +84,13 @@ func commandOf(ctx context.Context, reader, file string) (*exec.Cmd, error) {
 		}
 		return exec.CommandContext(ctx, "node", filepath.Join(contracts, "readers.mjs"), reader, file), nil
 	case "python", "pydantic":
-		script := filepath.Join(contracts, "readers.py")
-		if out, err := exec.CommandContext(ctx, "python3", script, "available", file).CombinedOutput(); err != nil {
-			return nil, missingError{reader, fmt.Sprintf("python3: %v %s", err, lastLine(out))}
-		}
-		return exec.CommandContext(ctx, "python3", script, reader, file), nil
+		return exec.CommandContext(ctx, "python3", filepath.Join(contracts, "readers.py"), reader, file), nil
 	case "shell":
 		command := exec.CommandContext(ctx, "bash", "-c", `set -a; . "$1"; env -0`, "bash", file)
 		command.Env = []string{"PATH=" + os.Getenv("PATH")}
 		return command, nil
 	}
 	return exec.CommandContext(ctx, "go", "run", "-C", filepath.Join(contracts, "readers"), ".", reader, file), nil
-}
-
-func lastLine(out []byte) string {
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	return lines[len(lines)-1]
 }
 
 func parseNullEnded(text string) map[string]string {
