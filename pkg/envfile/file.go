@@ -85,24 +85,37 @@ func (p *parser) checkBytes() error {
 const crlf = "ends in CRLF: save the file with LF at the ends of lines (dos2unix)"
 
 var (
-	emptyLine    = regexp.MustCompile(`^[ \t\r]*(#[^\n]*)?(\n|$)`)
-	nameLine     = regexp.MustCompile(`^[ \t]*(export[ \t]+)?[A-Za-z0-9_.-]+[ \t]*(\n|$)`)
-	commandLine  = regexp.MustCompile("^[^\n\r'\"`\\\\<>(){}$]*(\n|$)")
-	setsVariable = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z0-9_.-]+)[ \t]*=[ \t]*`)
-	setsInDocker = regexp.MustCompile(`^[ \t]*([^ \t\n=#]+)=`)
-	setsInShell  = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=`)
+	emptyLine   = regexp.MustCompile(`^[ \t\r]*(#[^\n]*)?(\n|$)`)
+	nameLine    = regexp.MustCompile(`^[ \t]*(export[ \t]+)?[A-Za-z0-9_.-]+[ \t]*(\n|$)`)
+	commandLine = regexp.MustCompile("^[^\n\r'\"`\\\\<>(){}$]*(\n|$)")
 )
+
+// What stands before a value. node takes no tab for a blank, and godotenv no - for a part of a name.
+var (
+	setsVariable   = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z0-9_.-]+)[ \t]*=[ \t]*`)
+	setsInNode     = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z0-9_.-]+)[ \t]*= *`)
+	setsInGodotenv = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z0-9_.]+)[ \t]*=[ \t]*`)
+	setsInDocker   = regexp.MustCompile(`^[ \t]*([^ \t\n=#]+)=`)
+	setsInShell    = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=`)
+)
+
+func (r Reader) assignment() *regexp.Regexp {
+	switch r {
+	case Node:
+		return setsInNode
+	case Godotenv:
+		return setsInGodotenv
+	case Docker:
+		return setsInDocker
+	case Shell:
+		return setsInShell
+	}
+	return setsVariable
+}
 
 // readSegment reads an assignment, or a line without one.
 func (p *parser) readSegment() (segment, error) {
-	sets := setsVariable
-	switch p.reader {
-	case Docker:
-		sets = setsInDocker
-	case Shell:
-		sets = setsInShell
-	}
-	if found := sets.FindStringSubmatch(p.rest); found != nil {
+	if found := p.reader.assignment().FindStringSubmatch(p.rest); found != nil {
 		return p.readAssignment(found[0], found[1])
 	}
 	for _, shape := range []*regexp.Regexp{emptyLine, nameLine, commandLine} {
@@ -174,6 +187,16 @@ func (f *File) Names() []string {
 		}
 	}
 	return names
+}
+
+// Value returns what the reader of f reads in a variable. literal is false where f does not set it, and where the reader
+// expands something in it: value is then its text.
+func (f *File) Value(name string) (value secret.Value, literal bool) {
+	i := f.find(name)
+	if i < 0 {
+		return secret.Value{}, false
+	}
+	return f.segments[i].value, !f.segments[i].dynamic
 }
 
 // find returns where f sets a variable, or -1.

@@ -32,17 +32,17 @@ func (r Reader) grammar() grammar {
 	case Shell:
 		return readShell
 	case Compose:
-		return quotes{`'"`, cutComposeComment, decodeCompose}.read
+		return quotes{`'"`, isEscapedOnce, cutComposeComment, decodeCompose}.read
 	case Pydantic, Python:
-		return quotes{`'"`, cutBlankComment, decodePython}.read
+		return quotes{`'"`, isAfterBackslash, cutBlankComment, decodePython}.read
 	case Godotenv:
-		return quotes{`'"`, cutGodotenvComment, decodeGodotenv}.read
+		return quotes{`'"`, isAfterBackslash, cutGodotenvComment, decodeGodotenv}.read
 	case Next:
-		return quotes{"'\"`", cutComment, decodeNext}.read
+		return quotes{"'\"`", isAfterBackslash, cutComment, decodeNext}.read
 	case Node:
-		return quotes{"'\"`", cutComment, decodeNode}.read
+		return quotes{"'\"`", isNeverEscaped, cutNodeComment, decodeNode}.read
 	}
-	return quotes{"'\"`", cutComment, decodeDotenv}.read
+	return quotes{"'\"`", isAfterBackslash, cutComment, decodeDotenv}.read
 }
 
 func readRaw(text string) (token, error) {
@@ -53,18 +53,19 @@ func readRaw(text string) (token, error) {
 // quotes is the grammar of a reader whose value is one quoted text, or the rest of a line.
 type quotes struct {
 	marks      string                   // the quotes that it knows
-	cutComment func(line string) string // takes the comment off a line
+	isEscaped  func(before string) bool // reports whether a quote after this text does not close
+	cutComment func(line string) string // takes the comment off a line, and the blanks before it
 	decode     func(quote byte, raw string) (value string, dynamic bool)
 }
 
 func (q quotes) read(text string) (token, error) {
 	if text == "" || !strings.ContainsRune(q.marks, rune(text[0])) {
 		line, _, _ := strings.Cut(text, "\n")
-		line = strings.TrimRight(q.cutComment(line), " \t")
+		line = q.cutComment(line)
 		value, dynamic := q.decode(0, line)
 		return token{value, len(line), dynamic}, nil
 	}
-	end := findClosing(text)
+	end := findClosing(text, q.isEscaped)
 	if end < 0 {
 		return token{}, errUnclosed
 	}
@@ -78,21 +79,23 @@ func (q quotes) read(text string) (token, error) {
 // afterValue is what may follow a value on its line.
 var afterValue = regexp.MustCompile(`^[ \t]*(#[^\n]*)?(\r?\n|$)`)
 
-// findClosing returns where the first quote closes that the text begins with, or -1. One after a backslash does not,
-// unless that backslash is escaped itself.
-func findClosing(text string) int {
-	escaped := false
+// findClosing returns where the first quote closes that the text begins with, or -1.
+func findClosing(text string, isEscaped func(before string) bool) int {
 	for i := 1; i < len(text); i++ {
-		switch {
-		case text[i] == '\\':
-			escaped = !escaped
-		case text[i] == text[0] && !escaped:
+		if text[i] == text[0] && !isEscaped(text[1:i]) {
 			return i
-		default:
-			escaped = false
 		}
 	}
 	return -1
+}
+
+func isNeverEscaped(string) bool { return false }
+
+// isAfterBackslash is for readers that do not see whether the backslash itself is escaped.
+func isAfterBackslash(before string) bool { return strings.HasSuffix(before, `\`) }
+
+func isEscapedOnce(before string) bool {
+	return (len(before)-len(strings.TrimRight(before, `\`)))%2 == 1
 }
 
 var (
@@ -101,10 +104,25 @@ var (
 	lastComment    = regexp.MustCompile(`^(.*[ \t\v\f\r])#.*$`)
 )
 
-func cutComment(line string) string         { before, _, _ := strings.Cut(line, "#"); return before }
-func cutBlankComment(line string) string    { return blankComment.ReplaceAllString(line, "") }
-func cutComposeComment(line string) string  { return composeComment.ReplaceAllString(line, "") }
-func cutGodotenvComment(line string) string { return lastComment.ReplaceAllString(line, "$1") }
+func trimBlanks(line string) string { return strings.TrimRight(line, " \t") }
+
+func cutComment(line string) string {
+	before, _, _ := strings.Cut(line, "#")
+	return trimBlanks(before)
+}
+func cutBlankComment(line string) string { return trimBlanks(blankComment.ReplaceAllString(line, "")) }
+func cutComposeComment(line string) string {
+	return trimBlanks(composeComment.ReplaceAllString(line, ""))
+}
+func cutGodotenvComment(line string) string {
+	return trimBlanks(lastComment.ReplaceAllString(line, "$1"))
+}
+
+// cutNodeComment leaves tabs: node takes only spaces for blanks.
+func cutNodeComment(line string) string {
+	before, _, _ := strings.Cut(line, "#")
+	return strings.TrimRight(before, " ")
+}
 
 // decodeDotenv decodes as npm's dotenv does: \n and \r in double quotes, and nothing else.
 func decodeDotenv(quote byte, raw string) (string, bool) {

@@ -5,8 +5,7 @@ import "strings"
 // readShell reads one word: texts in quotes and without, side by side.
 func readShell(text string) (token, error) {
 	var out strings.Builder
-	dynamic := strings.HasPrefix(text, "~")
-	i := 0
+	dynamic, i := false, 0
 	for i < len(text) && !strings.ContainsRune(" \t\n;&|<>()", rune(text[i])) {
 		piece, n, expands, err := readShellPiece(text[i:])
 		if err != nil {
@@ -48,13 +47,15 @@ func readShellPiece(text string) (value string, n int, dynamic bool, err error) 
 			return "", 0, false, errCommand
 		}
 		return "$", 1, true, nil
+	case '~': // at the beginning, and after a colon
+		return "~", 1, true, nil
 	}
 	return text[:1], 1, false, nil
 }
 
 // readShellDouble reads a text in double quotes.
 func readShellDouble(text string) (value string, n int, dynamic bool, err error) {
-	end := findClosing(text)
+	end := findClosing(text, isEscapedOnce)
 	if end < 0 {
 		return "", 0, false, errUnclosed
 	}

@@ -86,11 +86,24 @@ func TestAwkwardValues(t *testing.T) {
 	}
 }
 
-var count = flag.Int("values", 300, "random values for each reader")
+var (
+	count    = flag.Int("values", 300, "random values for each reader")
+	seedFlag = flag.Uint64("seed", 0, "of the random values; 0 is another one each time")
+)
+
+// newSeed returns the seed of a test, and logs it.
+func newSeed(t *testing.T) uint64 {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Log("seed", seed)
+	return seed
+}
 
 // TestRandomValues writes values of all that is special to some reader, a different lot each time.
 func TestRandomValues(t *testing.T) {
-	seed := rand.Uint64()
+	seed := newSeed(t)
 	for _, reader := range append(envfile.Readers(), envfile.Any) {
 		t.Run("for "+reader.String(), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
@@ -102,9 +115,8 @@ func TestRandomValues(t *testing.T) {
 				}
 			}
 			if len(values) < *count/10 {
-				t.Errorf("seed %d: only %d of %d values have a form", seed, len(values), *count)
+				t.Errorf("only %d of %d values have a form", len(values), *count)
 			}
-			t.Logf("seed %d: %d values have a form", seed, len(values))
 			checkRead(t, reader, values)
 		})
 	}
