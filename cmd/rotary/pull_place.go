@@ -63,48 +63,72 @@ func openPlace(ctx context.Context, file string) (place, error) {
 // checkIgnored refuses a file that git tracks or does not ignore, by asking git itself. Without git, and outside of a
 // repository, every file is fine.
 func (p place) checkIgnored(ctx context.Context) error {
-	if _, err := exec.LookPath("git"); err != nil {
+	if !hasGit() {
 		return nil
 	}
 	inside, err := p.askGit(ctx, "rev-parse", "--is-inside-work-tree")
-	if err != nil && strings.Contains(err.Error(), "not a git repository") || err == nil && inside != "true" {
+	switch {
+	case err != nil:
+		return err
+	case inside.code != 0 && strings.Contains(inside.errs, "not a git repository"), inside.out == "false":
 		return nil
-	}
-	if err != nil {
-		return invalid{fmt.Errorf("git does not say whether it ignores %s, so nothing was written: %w", p.asked, err)}
+	case inside.code != 0:
+		return p.gitSays(inside)
 	}
 	name := "./" + p.name // no file begins like a pattern then
 	tracked, err := p.askGit(ctx, "--literal-pathspecs", "ls-files", "--", name)
 	if err != nil {
 		return err
 	}
-	if tracked != "" {
+	if tracked.out != "" {
 		return invalid{fmt.Errorf("git tracks %s: what is written there would be committed. Nothing was written. "+
 			"git rm --cached %s, and add it to .gitignore", p.asked, p.asked)}
 	}
-	_, err = p.askGit(ctx, "check-ignore", "-q", "--", name)
-	if exit, is := errors.AsType[*exec.ExitError](err); is && exit.ExitCode() == 1 {
+	ignored, err := p.askGit(ctx, "check-ignore", "-q", "--", name)
+	switch {
+	case err != nil:
+		return err
+	case ignored.code == 1:
 		return invalid{fmt.Errorf("git does not ignore %s: the values could be committed. Nothing was written. "+
 			"Add it to .gitignore: echo %s >> %s", p.asked, p.name, filepath.Join(p.folder, ".gitignore"))}
+	case tracked.code != 0 || ignored.code != 0:
+		return p.gitSays(gitAnswer{errs: tracked.errs + ignored.errs})
 	}
-	return err
+	return nil
 }
 
-// askGit runs git in the folder, without what a repository may have configured to run in turn.
-func (p place) askGit(ctx context.Context, args ...string) (string, error) {
+func (p place) gitSays(a gitAnswer) error {
+	return invalid{fmt.Errorf("git does not say whether it ignores %s, so nothing was written: %s", p.asked, a.errs)}
+}
+
+func hasGit() bool {
+	_, err := exec.LookPath("git")
+	return err == nil
+}
+
+// gitAnswer is what git printed, and its exit code.
+type gitAnswer struct {
+	out, errs string
+	code      int
+}
+
+// askGit runs git in the folder, without what a repository may have configured to run in turn. The error is for a git
+// that could not run.
+func (p place) askGit(ctx context.Context, args ...string) (gitAnswer, error) {
 	all := append([]string{"-C", p.folder, "-c", "core.fsmonitor=false"}, args...)
-	git := exec.CommandContext(ctx, "git", all...)
+	git := exec.CommandContext(ctx, "git", all...) //nolint:gosec // no shell reads the name of the file
 	git.Env = append(os.Environ(), "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0")
-	var errs bytes.Buffer
-	git.Stderr = &errs
-	out, err := git.Output()
-	if ctx.Err() != nil {
-		return "", ctx.Err()
+	var out, errs bytes.Buffer
+	git.Stdout, git.Stderr = &out, &errs
+	err := git.Run()
+	_, exited := errors.AsType[*exec.ExitError](err)
+	switch {
+	case ctx.Err() != nil:
+		return gitAnswer{}, ctx.Err()
+	case err != nil && !exited:
+		return gitAnswer{}, fmt.Errorf("ask git about %s: %w", p.asked, err)
 	}
-	if err != nil {
-		err = fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
-	}
-	return strings.TrimSpace(string(out)), err
+	return gitAnswer{strings.TrimSpace(out.String()), strings.TrimSpace(errs.String()), git.ProcessState.ExitCode()}, nil
 }
 
 func (p place) state(name string) string { return filepath.Join(p.folder, stateFolder, name) }
@@ -148,7 +172,7 @@ func (p place) makeState() error {
 	if info, err := os.Lstat(p.state("")); err == nil && !info.IsDir() {
 		return errors.New("it is no folder")
 	}
-	if err := os.MkdirAll(p.state(""), 0o755); err != nil {
+	if err := os.MkdirAll(p.state(""), 0o700); err != nil {
 		return err
 	}
 	text, err := readFile(p.state(".gitignore"), maxPulled)
@@ -168,7 +192,7 @@ func (p place) makeState() error {
 	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
 		text = append(text, '\n')
 	}
-	return os.WriteFile(p.state(".gitignore"), append(text, strings.Join(missing, "\n")+"\n"...), 0o644)
+	return os.WriteFile(p.state(".gitignore"), append(text, strings.Join(missing, "\n")+"\n"...), 0o600)
 }
 
 // removeLeftovers removes what a pull has left that was ended while it wrote. Only who has the lock may call it.

@@ -130,8 +130,9 @@ func (p *pulling) describeChange(c envfile.Change) (sign, note string) {
 		return "=", "you removed it: left out (--theirs)"
 	case envfile.Unmapped:
 		return "=", "is no longer mapped: yours is kept (--theirs)"
+	default:
+		return "", ""
 	}
-	return "", ""
 }
 
 func (p *pulling) printCounts(v pullView) {

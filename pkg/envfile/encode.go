@@ -58,11 +58,12 @@ func (e Encoding) frame(lines string) string {
 		return "{\n" + lines + "}\n"
 	case TFVars:
 		return "environment_secrets = {\n" + lines + "}\n"
+	default:
+		if lines == "" {
+			return "{}\n"
+		}
+		return lines
 	}
-	if lines == "" {
-		return "{}\n"
-	}
-	return lines
 }
 
 func quoteJSON(text string) string {

@@ -109,8 +109,9 @@ func (r Reader) assignment() *regexp.Regexp {
 		return setsInDocker
 	case Shell:
 		return setsInShell
+	default:
+		return setsVariable
 	}
-	return setsVariable
 }
 
 // readSegment reads an assignment, or a line without one.

@@ -29,8 +29,9 @@ func (r Reader) forms() []form {
 		return []form{writeBare, writeSingle, writeDouble, quoteIn('`'), writePlain}
 	case Node:
 		return []form{writeBare, writeSingle, quoteIn('`'), quoteIn('"'), writePlain}
+	default:
+		return []form{writeBare, writeSingle, quoteIn('"'), writeDouble, writePlain}
 	}
-	return []form{writeBare, writeSingle, quoteIn('"'), writeDouble, writePlain}
 }
 
 // bareShape is what every reader, and the shell, reads as it stands.

@@ -41,8 +41,9 @@ func (r Reader) grammar() grammar {
 		return quotes{"'\"`", isAfterBackslash, cutComment, decodeNext}.read
 	case Node:
 		return quotes{"'\"`", isNeverEscaped, cutNodeComment, decodeNode}.read
+	default:
+		return quotes{"'\"`", isAfterBackslash, cutComment, decodeDotenv}.read
 	}
-	return quotes{"'\"`", isAfterBackslash, cutComment, decodeDotenv}.read
 }
 
 func readRaw(text string) (token, error) {

@@ -82,8 +82,9 @@ func (o Outcome) takeTheirs() Outcome {
 		return Added
 	case Unmapped:
 		return Removed
+	default:
+		return o
 	}
-	return o
 }
 
 // Merge describes a merge of a bucket's values into a file.
@@ -153,6 +154,7 @@ func (m Merge) carryOut(f *File, c Change) error {
 		return f.set(c.Name, m.Theirs[c.Name])
 	case Removed:
 		f.remove(c.Name)
+	default:
 	}
 	return nil
 }

@@ -50,8 +50,9 @@ func (r Reader) String() string {
 		return "node's --env-file"
 	case Dotenv:
 		return "npm's dotenv"
+	default:
+		return string(r)
 	}
-	return string(r)
 }
 
 // NoFormError is the error for a value that a reader would read as another one, however it is written.

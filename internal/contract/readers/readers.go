@@ -77,20 +77,19 @@ func commandOf(ctx context.Context, reader, file string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
+	args := []string{"go", "run", "-C", filepath.Join(contracts, "readers"), ".", reader, file}
 	switch reader {
 	case "next", "dotenv", "node":
 		if _, err := os.Stat(filepath.Join(contracts, "node_modules", "dotenv")); err != nil {
 			return nil, missingError{reader, "install it with make contracts"}
 		}
-		return exec.CommandContext(ctx, "node", filepath.Join(contracts, "readers.mjs"), reader, file), nil
+		args = []string{"node", filepath.Join(contracts, "readers.mjs"), reader, file}
 	case "python", "pydantic":
-		return exec.CommandContext(ctx, "python3", filepath.Join(contracts, "readers.py"), reader, file), nil
+		args = []string{"python3", filepath.Join(contracts, "readers.py"), reader, file}
 	case "shell":
-		command := exec.CommandContext(ctx, "bash", "-c", `set -a; . "$1"; env -0`, "bash", file)
-		command.Env = []string{"PATH=" + os.Getenv("PATH")}
-		return command, nil
+		args = []string{"env", "-i", "PATH=" + os.Getenv("PATH"), "bash", "-c", `set -a; . "$1"; env -0`, "bash", file}
 	}
-	return exec.CommandContext(ctx, "go", "run", "-C", filepath.Join(contracts, "readers"), ".", reader, file), nil
+	return exec.CommandContext(ctx, args[0], args[1:]...), nil //nolint:gosec // programs of the machine
 }
 
 func parseNullEnded(text string) map[string]string {
