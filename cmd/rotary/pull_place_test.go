@@ -157,3 +157,23 @@ func TestAPullThatDiedLeavesNothing(t *testing.T) {
 		t.Errorf("it does not follow any more: %v", err)
 	}
 }
+
+// TestWhoMayNotReadIsToldTheRight names the permission and the secret.
+func TestWhoMayNotReadIsToldTheRight(t *testing.T) {
+	d, begin, put := newPulling(t)
+	put(`{"A_KEY": "canary"}`)
+	d.stage.Tap.OnCall(func(c sim.Call) sim.Fault {
+		if c.Operation == "GetSecretValue" {
+			return sim.Fault{Outcome: sim.Denied}
+		}
+		return sim.Fault{}
+	})
+	p := begin(t.Context())
+	err := p.run()
+	if err == nil || !strings.Contains(err.Error(), "\nYour AWS credentials may not read it: that takes secretsmanager:GetSecretValue on app-dev") {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(p.file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("there is a file: %v", err)
+	}
+}

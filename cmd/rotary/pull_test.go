@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -53,5 +57,38 @@ func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if got := fmt.Sprintf("%04o", info.Mode().Perm()); (got == args[1]) == neg {
 		ts.Fatalf("%s has mode %s", args[0], got)
+	}
+}
+
+// TestTheLocalPageShowsWhatIsTested: each rotary pull of the page stands in a script of testdata.
+func TestTheLocalPageShowsWhatIsTested(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "tasks", "local.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts, err := filepath.Glob(filepath.Join("testdata", "pull*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tested []string
+	for _, name := range scripts {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tested = append(tested, strings.Split(string(text), "\n")...)
+	}
+	shown := 0
+	for line := range strings.Lines(string(page)) {
+		command, indented := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "    ")
+		if !indented || !strings.HasPrefix(command, "rotary pull ") {
+			continue
+		}
+		if shown++; !slices.Contains(tested, command) {
+			t.Errorf("no script has: %s", command)
+		}
+	}
+	if shown < 4 {
+		t.Errorf("the page shows %d commands", shown)
 	}
 }
