@@ -113,24 +113,28 @@ func TestAnInterruptedPullChangesNothing(t *testing.T) {
 	}
 }
 
-// TestWhatAnEditorSavesMeanwhileStays: between the read and the write of a pull, somebody saves the file.
+// TestWhatAnEditorSavesMeanwhileStays: between the read and the write of a pull, somebody makes the file, and then
+// changes it.
 func TestWhatAnEditorSavesMeanwhileStays(t *testing.T) {
 	d, begin, put := newPulling(t)
-	put(`{"A_KEY": "new"}`)
-	p := begin(t.Context())
-	d.stage.Tap.OnCall(func(c sim.Call) sim.Fault {
-		if c.Operation == "GetSecretValue" {
-			_ = os.WriteFile(p.file, []byte("MINE=1\n"), 0o600)
+	for _, saved := range []string{"MINE=1\n", "MINE=2\n"} {
+		put(`{"A_KEY": "` + strings.TrimSpace(saved) + `"}`)
+		p := begin(t.Context())
+		d.stage.Tap.OnCall(func(c sim.Call) sim.Fault {
+			if c.Operation == "GetSecretValue" {
+				_ = os.WriteFile(p.file, []byte(saved), 0o600)
+			}
+			return sim.Fault{}
+		})
+		if err := p.run(); err == nil || !strings.Contains(err.Error(), "was changed meanwhile. Nothing was written. Run it again") {
+			t.Errorf("%v", err)
 		}
-		return sim.Fault{}
-	})
-	if err := p.run(); err == nil || !strings.Contains(err.Error(), "was changed meanwhile. Nothing was written. Run it again") {
-		t.Errorf("%v", err)
+		if text, err := os.ReadFile(p.file); err != nil || string(text) != saved {
+			t.Errorf("%v, the file has %q", err, text)
+		}
+		d.whole()
+		d.must(p.run())
 	}
-	if text, err := os.ReadFile(p.file); err != nil || string(text) != "MINE=1\n" {
-		t.Errorf("%v, the file has %q", err, text)
-	}
-	d.must(p.run())
 }
 
 // TestAPullThatDiedLeavesNothing: what it had written so far is removed by the next, and what it had not noted is found.

@@ -120,7 +120,7 @@ func (c checker) checkConsumers() {
 				"give it one of "+joinWords(kindNames[consumerKind](consumer)))
 		}
 		c.checkReads(path, consumer)
-		c.checkPull(path+".pull", consumer.Pull)
+		c.checkPull(path+".pull", consumer)
 		if !isIn(consumer.In, c.env.Name) {
 			continue
 		}
@@ -168,9 +168,13 @@ func (c checker) checkThere(path, thing string, consumer Consumer, exists bool, 
 	}
 }
 
-func (c checker) checkPull(path string, pull *Pull) {
+func (c checker) checkPull(path string, consumer Consumer) {
+	pull := consumer.Pull
 	if pull == nil {
 		return
+	}
+	if consumer.Source != "" {
+		c.add(path, path+" is for consumers on a bucket", "remove it")
 	}
 	if c.requireValue(path+".file", pull.File, "name the file, like .env") &&
 		(strings.HasPrefix(pull.File, "/") || slices.Contains(strings.Split(pull.File, "/"), "..")) {
