@@ -129,8 +129,10 @@ check: ## formatting, go vet, go.mod
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:" $$unformatted; exit 1; fi
 	@echo "check    go mod tidy"
 	@go mod tidy -diff
+	@cd contracts/readers && go mod tidy -diff
 	@echo "check    go vet"
 	@go vet ./...
+	@cd contracts/readers && go vet ./...
 
 unit: ## the whole test suite without the race detector: units, architecture, manifest schema, end to end
 	@echo "test     everything"
@@ -187,9 +189,10 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 mutants: ## seed protocol bugs, one by one: some test must catch each; goes on where it was interrupted
 	@go run ./internal/mutants -results build/mutants
 
-contracts: ## install what vendors publish about their APIs (npm ci), for the tests that check against it
+contracts: ## install what vendors publish about their APIs, and the readers of files of variables (npm ci, go mod download)
 	@$(call npm_ci,contracts,contracts)
 	@$(call npm_ci,contracts/settings,what checks generated settings)
+	@cd contracts/readers && go mod download
 
 settings: ## test pkg/settings, a module of its own that other programs use
 	@echo "check    pkg/settings"

@@ -96,8 +96,8 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched, "wrote": cmdWrote,
 			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "console": cmdConsole, "accepts": cmdAccepts,
-			"advanced": cmdAdvanced, "denied": cmdDenied, "nolog": cmdNoLog,
-			"stage":    func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
+			"advanced": cmdAdvanced, "denied": cmdDenied, "nolog": cmdNoLog, "reads": readsFrom(filepath.Dir(folder)), "mode": cmdMode,
+			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()
 				ts.Check(err)
@@ -159,7 +159,7 @@ func checkJSON(ts *testscript.TestScript, args []string, printed []byte) {
 
 func (o *outputs) keep(args []string, texts ...string) {
 	kept := &o.masked
-	if slices.Contains(args, "--reveal") {
+	if slices.Contains(args, "--reveal") || strings.Contains(strings.Join(args, " "), "--file -") {
 		kept = &o.revealed
 	}
 	for _, text := range texts {

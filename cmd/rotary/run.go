@@ -55,6 +55,7 @@ type commands struct {
 	Put    putCmd    `cmd:"" group:"Daily" help:"Put a new value into a source, from standard input."`
 	Rotate rotateCmd `cmd:"" group:"Daily" help:"Rotate a source, or all, now; --emergency for what has leaked."`
 	Wait   waitCmd   `cmd:"" group:"Daily" help:"Show how whatever is under way goes, until it is over."`
+	Pull   pullCmd   `cmd:"" group:"Daily" aliases:"sync" help:"Write a bucket's values into a file for local work."`
 
 	Apply    applyCmd    `cmd:"" group:"Operating" help:"Ask for a pass and follow it until every consumer has followed."`
 	Rollback rollbackCmd `cmd:"" group:"Operating" help:"Go back to a credential that still lives."`

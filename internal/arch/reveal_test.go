@@ -18,7 +18,7 @@ var revealers = map[string]string{
 	"pkg/bucket ReadEverything":   "parses a source, with what it does not declare",
 	"pkg/bucket WriteSource":      "edits the text of a source, which is a Value again",
 	"pkg/store Store.Put":         "PutSecretValue, with its rotation token",
-	"pkg/reconcile parseBucket":   "parses a version of a bucket",
+	"pkg/bucket ReadBucket":       "parses a version of a bucket",
 	"pkg/rotate/random decodePEM": "parses the halves of a key pair",
 
 	// Refusing what would fail later, by size or shape and never by text.
@@ -81,6 +81,15 @@ var revealers = map[string]string{
 	"pkg/rotate/mysql matchesHash":             "compares with what the server keeps",
 	"pkg/rotate/postgres server.connectConfig": "logs in",
 	"pkg/rotate/postgres server.Install":       "the SCRAM verifier of a password",
+
+	// Into a file for the programs of a person who pulls, and compared with what is there.
+	"pkg/envfile Reader.Format":      "writes a value in the form that its reader reads, which is a Value again",
+	"pkg/envfile Encoding.Encode":    "the same, of all values",
+	"pkg/envfile Parse":              "parses a file of variables",
+	"pkg/envfile segment.text":       "a part of the file, which is a Value again",
+	"pkg/envfile Base.digest":        "a keyed hash, compared",
+	"cmd/rotary place.replace":       "writes the file, which is its owner's alone",
+	"cmd/rotary pulling.printValues": "pull --file -",
 
 	// To a person who asked for it.
 	"cmd/rotary maskValue":   "compute --reveal",

@@ -145,7 +145,7 @@ func refineDefinitions(definitions jsonschema.Definitions) {
 	}
 	field("Vercel", "sensitive").Enum = toValues("always")
 	field("Vercel", "targets").AdditionalProperties = listSchema(enumSchema("development", "preview", "production"))
-	field("Pull", "for").Enum = toValues("next", "pydantic", "node", "compose", "docker", "shell")
+	field("Pull", "for").Enum = toValues(manifest.PullReaders()...)
 }
 
 // refineKinds makes the schema require exactly one kind in a consumer, and allow at most one in rotate, which may also

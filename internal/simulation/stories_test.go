@@ -126,7 +126,9 @@ func stories() []line {
 			"infra TestTheSourcesOfTheAppCannotMakeValues", "infra TestSecretsAreThoseOfTheManifest", "infra TestEveryRuleNoticesWhatBreaksIt",
 			"infra TestTwoSynthesesAreTheSameToTheLastByte", "infra/e2e TestAnEnvironmentRunsOnWhatCDKMadeOfIt",
 		}},
-		{name: "21 the command line overwrites a developer's .env", later: "rotary pull"},
+		{name: "21 the command line overwrites a developer's .env", tests: []string{
+			"pkg/envfile TestMergeTable", "pkg/envfile TestMergeKeepsWhatIsAround", "cmd/rotary TestWhatAnEditorSavesMeanwhileStays",
+		}},
 		{name: "22 an encryption key is rotated like an API key", tests: []string{"internal/e2e TestStory22AnEncryptionKeyIsNeverRotated", "pkg/rotate TestOpenHasARotatorForEveryNameOrSaysWhyNot"}},
 		{name: "23 a bad token in a retry loop", tests: []string{"internal/e2e TestStory23ABadTokenIsNotTriedAgainAndAgain"}, play: []tale{
 			{play: "expel ci; rotate db; pass; sweeps; sweeps", now: refused("ci", "github"), then: "admit ci"},

@@ -45,12 +45,18 @@ type Consumer struct {
 
 // Pull describes a local file of a consumer's variables.
 type Pull struct {
-	// The file, beside the service's code.
+	// The file, below the folder in which rotary pull is run.
 	// Example: `.env`. Refuses: `/etc/env`, and `../.env`.
 	File string `yaml:"file" json:"file"`
-	// What reads it: next, pydantic, node, compose, docker or shell.
+	// What reads it: next, pydantic, python (python-dotenv), node (--env-file), dotenv (npm), compose, docker
+	// (--env-file), shell or godotenv.
 	// Example: `next`. Refuses: `rails`.
 	For string `yaml:"for" json:"for"`
+}
+
+// PullReaders returns the readers that a pull may be for.
+func PullReaders() []string {
+	return []string{"next", "pydantic", "python", "node", "dotenv", "compose", "docker", "shell", "godotenv"}
 }
 
 // consumerKind is implemented by each kind of consumer: it checks the manifest's entries of that kind and answers what
@@ -114,7 +120,7 @@ func (c checker) checkConsumers() {
 				"give it one of "+joinWords(kindNames[consumerKind](consumer)))
 		}
 		c.checkReads(path, consumer)
-		c.checkPull(path+".pull", consumer.Pull)
+		c.checkPull(path+".pull", consumer)
 		if !isIn(consumer.In, c.env.Name) {
 			continue
 		}
@@ -162,16 +168,19 @@ func (c checker) checkThere(path, thing string, consumer Consumer, exists bool, 
 	}
 }
 
-func (c checker) checkPull(path string, pull *Pull) {
+func (c checker) checkPull(path string, consumer Consumer) {
+	pull := consumer.Pull
 	if pull == nil {
 		return
+	}
+	if consumer.Source != "" {
+		c.add(path, path+" is for consumers on a bucket", "remove it")
 	}
 	if c.requireValue(path+".file", pull.File, "name the file, like .env") &&
 		(strings.HasPrefix(pull.File, "/") || slices.Contains(strings.Split(pull.File, "/"), "..")) {
 		c.add(path+".file", path+".file is not below the folder of the service", "write a path like .env or web/.env.local")
 	}
-	c.requireOneOf(path+".for", pull.For, "next", "pydantic", "node", "compose", "docker", "shell")
-	c.addNote(path, path+" has no effect yet: there is no rotary pull", "leave it, or remove it")
+	c.requireOneOf(path+".for", pull.For, PullReaders()...)
 }
 
 // checkNamed reports names in the lists of consumers that their bucket has in no environment.
