@@ -26,8 +26,15 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
+// asProgram is the variable that makes the test binary the program itself.
+const asProgram = "ROTARY_TEST_AS_PROGRAM"
+
 // TestMain keeps the machine's own credentials and settings away from every test.
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		_ = os.Unsetenv(asProgram)
+		main()
+	}
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "ROTARY_") {
 			_ = os.Unsetenv(name)
@@ -88,7 +95,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched, "wrote": cmdWrote,
 			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "console": cmdConsole, "accepts": cmdAccepts,
-			"advanced": cmdAdvanced,
+			"advanced": cmdAdvanced, "spawn": cmdSpawn,
 			"stage":    func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()

@@ -53,6 +53,7 @@ type commands struct {
 	Status statusCmd `cmd:"" group:"Daily" help:"Show every source, consumer and owed retirement."`
 	Put    putCmd    `cmd:"" group:"Daily" help:"Put a new value into a source, from standard input."`
 	Rotate rotateCmd `cmd:"" group:"Daily" help:"Rotate a source, or all, now; --emergency for what has leaked."`
+	Exec   execCmd   `cmd:"" group:"Daily" aliases:"run" help:"Run a command with what a bucket holds as its environment."`
 
 	Apply    applyCmd    `cmd:"" group:"Operating" help:"Ask for a pass and follow it until every consumer has followed."`
 	Rollback rollbackCmd `cmd:"" group:"Operating" help:"Go back to a credential that still lives."`
@@ -151,6 +152,9 @@ func (t terminal) reportError(err error) int {
 	if _, is := errors.AsType[reported](err); is {
 		return exitInvalid
 	}
+	if e, is := errors.AsType[ended](err); is && e.error == nil {
+		return e.code
+	}
 	fmt.Fprintf(t.err, "rotary: %v\n", err)
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(t.err, "rotary: interrupted; what was done stands, and "+
@@ -166,7 +170,10 @@ func classifyError(err error) int {
 	_, early := errors.AsType[*operate.TooEarly](err)
 	_, ours := errors.AsType[invalid](err)
 	_, theirs := errors.AsType[*operate.Invalid](err)
+	command, ran := errors.AsType[ended](err)
 	switch {
+	case ran:
+		return command.code
 	case later || early:
 		return exitUnfinished
 	case ours || theirs:
@@ -207,6 +214,16 @@ func (a *app) readEnvironment(name string) (*manifest.Environment, error) {
 		return nil, invalid{err}
 	}
 	return env, nil
+}
+
+// writeJSONLine writes v as JSON, on one line.
+func writeJSONLine(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	return nil
 }
 
 // printJSON writes v as JSON.

@@ -18,7 +18,7 @@ var revealers = map[string]string{
 	"pkg/bucket ReadEverything":   "parses a source, with what it does not declare",
 	"pkg/bucket WriteSource":      "edits the text of a source, which is a Value again",
 	"pkg/store Store.Put":         "PutSecretValue, with its rotation token",
-	"pkg/reconcile parseBucket":   "parses a version of a bucket",
+	"pkg/bucket ReadBucket":       "parses a version of a bucket",
 	"pkg/rotate/random decodePEM": "parses the halves of a key pair",
 
 	// Refusing what would fail later, by size or shape and never by text.
@@ -85,6 +85,8 @@ var revealers = map[string]string{
 	// To a person who asked for it.
 	"cmd/rotary maskValue":   "compute --reveal",
 	"cmd/rotary printBucket": "compute --reveal",
+
+	"cmd/rotary revealEntry": "the environment of exec's command",
 
 	// Made-up values.
 	"cmd/rotary play.content": "the demo's stand-in",

@@ -17,14 +17,32 @@ import (
 // the key, and never quotes the input: nulls, lists, objects, a key that stands twice, NUL, a byte order mark, text
 // that is not Unicode, and anything after the object. {} is a source without values.
 func ParseSource(name string, data []byte) (Source, error) {
-	if err := findUnreadable(data); err != nil {
+	source, err := parseTexts(data)
+	if err != nil {
 		return nil, fmt.Errorf("reading source %s: %w", name, err)
 	}
-	r, source := newReading(data), Source{}
-	if err := r.readDocument(source.memberReader(r)); err != nil {
-		return nil, fmt.Errorf("reading source %s: %w", name, r.addPosition(err))
-	}
 	return source, nil
+}
+
+// ReadBucket reads the text of a bucket's secret as ParseSource does. Its errors name the secret.
+func ReadBucket(name string, text secret.Value) (map[string]secret.Value, error) {
+	values, err := parseTexts([]byte(secret.Reveal(text)))
+	if err != nil {
+		return nil, fmt.Errorf("reading bucket %s: %w", name, err)
+	}
+	return values, nil
+}
+
+// parseTexts reads one JSON object of texts, numbers and truth values.
+func parseTexts(data []byte) (Source, error) {
+	if err := findUnreadable(data); err != nil {
+		return nil, err
+	}
+	r, texts := newReading(data), Source{}
+	if err := r.readDocument(texts.memberReader(r)); err != nil {
+		return nil, r.addPosition(err)
+	}
+	return texts, nil
 }
 
 // findUnreadable finds what encoding/json would quietly replace by U+FFFD, or skip.

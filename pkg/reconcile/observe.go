@@ -235,7 +235,7 @@ func (o observer) readBucketContent(h history.History) (plan.Content, error) {
 	text, _, err := o.currentText(h.Secret)
 	if err == nil {
 		var values map[string]secret.Value
-		if values, err = parseBucket(h.Secret, text); err == nil {
+		if values, err = bucket.ReadBucket(h.Secret, text); err == nil {
 			return plan.Content{Values: values}, nil
 		}
 	}
@@ -243,11 +243,6 @@ func (o observer) readBucketContent(h history.History) (plan.Content, error) {
 		return plan.Content{Malformed: true}, nil
 	}
 	return plan.Content{}, err
-}
-
-// parseBucket returns what the text of a bucket's secret holds.
-func parseBucket(name string, text secret.Value) (map[string]secret.Value, error) {
-	return bucket.ParseSource(name, []byte(secret.Reveal(text)))
 }
 
 // readConsumers looks at every consumer and puts it beside its bucket, or beside the source that it reads. One that
@@ -349,7 +344,7 @@ func (o observer) readBucketVersion(
 	if err != nil || !has {
 		return nil, err
 	}
-	return parseBucket(b.Secret, text)
+	return bucket.ReadBucket(b.Secret, text)
 }
 
 // readAges adds to some buckets which versions exist and when each was made.
@@ -408,7 +403,7 @@ func (o observer) readOwed(ctx context.Context, s plan.State) error {
 		if b.ARN == "" { // what it has cannot be described
 			continue
 		}
-		read := func(text secret.Value) (map[string]secret.Value, error) { return parseBucket(b.Secret, text) }
+		read := func(text secret.Value) (map[string]secret.Value, error) { return bucket.ReadBucket(b.Secret, text) }
 		if err := o.readContents(ctx, b.Secret, s.ListInPlay(b), b.Contents, read); err != nil {
 			return err
 		}

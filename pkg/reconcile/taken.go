@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -83,7 +84,7 @@ func (o observer) carriesCurrent(source string) bool {
 	some := false
 	for _, definition := range o.Environment.Buckets {
 		text, has := o.texts[definition.Secret]
-		held, err := parseBucket(definition.Secret, text)
+		held, err := bucket.ReadBucket(definition.Secret, text)
 		if !has || err != nil {
 			held = nil
 		}

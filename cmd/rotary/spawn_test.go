@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// programEnv returns the variables with which the test binary is rotary, in the folder and with the variables of a
+// script.
+func programEnv(ts *testscript.TestScript) []string {
+	env := []string{
+		asProgram + "=yes", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+		"AWS_EC2_METADATA_DISABLED=true",
+	}
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TERM", "CLOUD_REGION", "VENDOR_B_API_KEY",
+		"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST"} {
+		if value := ts.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	if n, err := strconv.Atoi(ts.Getenv("FILLER")); err == nil {
+		env = append(env, "FILLER="+strings.Repeat("f", n))
+	}
+	return env
+}
+
+// cmdSpawn runs rotary as a process of its own, with an empty standard input or a file's: spawn ARGS [< FILE]. Its
+// exit code is checked with code. FILLER=N gives it a variable of that size, STACK=N a stack of so many KiB, of which
+// Linux takes a quarter, but no less than 128 KiB, for arguments and variables.
+func cmdSpawn(ts *testscript.TestScript, neg bool, args []string) {
+	b, in := of(ts), ""
+	if n := len(args); n >= 2 && args[n-2] == "<" {
+		args, in = args[:n-2], ts.ReadFile(args[n-1])
+	}
+	if b.Stage != nil {
+		b.Tap.Reset()
+	}
+	program, err := os.Executable()
+	ts.Check(err)
+	if stack := ts.Getenv("STACK"); stack != "" {
+		program, args = "sh", append([]string{"-c", `ulimit -s "$0" && exec "$@"`, stack, program}, args...)
+	}
+	var out, errs bytes.Buffer
+	c := exec.Command(program, args...)
+	c.Dir, c.Env, c.Stdin, c.Stdout, c.Stderr = ts.MkAbs("."), programEnv(ts), strings.NewReader(in), &out, &errs
+	b.code = 0
+	if err := c.Run(); c.ProcessState == nil {
+		ts.Check(err)
+	} else {
+		b.code = (&child{Cmd: c}).exitCode()
+	}
+	_, _ = io.WriteString(ts.Stdout(), out.String())
+	_, _ = io.WriteString(ts.Stderr(), errs.String())
+	b.seen.keep(args, errs.String())
+	if (b.code != 0) != neg {
+		ts.Fatalf("rotary %s: exit code %d", strings.Join(args, " "), b.code)
+	}
+}
