@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 		_ = os.Unsetenv(asProgram)
 		main()
 	}
+	if socket := os.Getenv(asChild); socket != "" {
+		runAsChild(socket)
+	}
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "ROTARY_") {
 			_ = os.Unsetenv(name)
@@ -95,8 +98,8 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched, "wrote": cmdWrote,
 			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "console": cmdConsole, "accepts": cmdAccepts,
-			"advanced": cmdAdvanced, "spawn": cmdSpawn,
-			"stage":    func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
+			"advanced": cmdAdvanced, "spawn": cmdSpawn, "overwrite": cmdOverwrite,
+			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()
 				ts.Check(err)

@@ -4,22 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/operate"
-)
-
-// Exit codes, the same for every command.
-const (
-	exitDone       = 0
-	exitFailed     = 1
-	exitInvalid    = 2 // wrong usage or invalid input; nothing was changed
-	exitUnfinished = 3 // nothing failed, but it is not converged yet
 )
 
 // defaultManifest is the manifest where neither --manifest nor ROTARY_MANIFEST names one.
@@ -37,6 +27,7 @@ type app struct {
 	outside
 	ctx      context.Context
 	manifest string
+	command  string // its name
 	json     bool
 }
 
@@ -73,19 +64,6 @@ const about = `Change or rotate a secret once. Every consumer follows, and the o
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input (nothing was changed), 3 not converged yet.`
 
-// invalid is an error in what the user gave: exit code 2, nothing changed.
-type invalid struct{ error }
-
-func (i invalid) Unwrap() error { return i.error }
-
-// unfinished is the outcome of a command that did its part while something is still on its way: exit code 3.
-type unfinished struct{ reason string }
-
-func (u unfinished) Error() string { return u.reason }
-
-// reported is the outcome of a command that has printed its errors itself: exit code 2.
-type reported struct{ error }
-
 // runCommand runs one command line and returns its exit code.
 func runCommand(ctx context.Context, args []string, t terminal) int {
 	return runIn(ctx, newOutside(), args, t)
@@ -93,8 +71,7 @@ func runCommand(ctx context.Context, args []string, t terminal) int {
 
 func runIn(ctx context.Context, o outside, args []string, t terminal) (code int) {
 	var c commands
-	parser := kong.Must(&c, kong.Name("rotary"), kong.Writers(t.out, t.err), kong.Description(about),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(status int) { panic(exit(status)) }))
+	parser := kong.Must(&c, parserOptions(t, func(status int) { panic(exit(status)) })...)
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			status, asked := thrown.(exit)
@@ -104,83 +81,18 @@ func runIn(ctx context.Context, o outside, args []string, t terminal) (code int)
 			code = int(status)
 		}
 	}()
+	a := &app{terminal: t, outside: o, ctx: ctx, json: asksForJSON(args)}
 	command, err := parser.Parse(completeArgs(args))
 	if err != nil {
-		fmt.Fprintln(t.err, "rotary: "+describeMisuse(err))
-		return exitInvalid
+		return a.reportError(describeMisuse(err))
 	}
-	t.in = interruptible{ctx, t.in}
-	return t.reportError(command.Run(&app{terminal: t, outside: o, ctx: ctx, manifest: cmp.Or(c.Manifest, defaultManifest), json: c.JSON}))
-}
-
-// completeArgs returns what a command line without a command stands for. --version is no flag of kong's, because
-// rollback and retire have one of that name.
-func completeArgs(args []string) []string {
-	switch {
-	case len(args) == 0:
-		return []string{"--help"}
-	case args[0] == "--version":
-		return append([]string{"version"}, args[1:]...)
-	}
-	return args
+	a.in = interruptible{ctx, t.in}
+	a.manifest, a.json, a.command = cmp.Or(c.Manifest, defaultManifest), c.JSON, command.Selected().Name
+	return a.reportError(command.Run(a))
 }
 
 // exit is how kong asks to end after --help.
 type exit int
-
-// describeMisuse returns what is wrong with a command line. It quotes nothing of put's: a value may stand there by
-// mistake.
-func describeMisuse(err error) string {
-	parse, is := errors.AsType[*kong.ParseError](err)
-	if !is || parse.Context.Selected() == nil {
-		return err.Error() + "\nrun \"rotary --help\" for the commands"
-	}
-	name := parse.Context.Selected().Name
-	what := err.Error()
-	if name == "put" {
-		what = "it takes ENV SOURCE [KEY], and reads the value from standard input; a value on the command line is " +
-			"in the shell's history, and others see it there"
-	}
-	return fmt.Sprintf("%s: %s\nrun \"rotary %s --help\" for its arguments", name, what, name)
-}
-
-// reportError reports an error and turns it into an exit code.
-func (t terminal) reportError(err error) int {
-	if err == nil {
-		return exitDone
-	}
-	if _, is := errors.AsType[reported](err); is {
-		return exitInvalid
-	}
-	if e, is := errors.AsType[ended](err); is && e.error == nil {
-		return e.code
-	}
-	fmt.Fprintf(t.err, "rotary: %v\n", err)
-	if errors.Is(err, context.Canceled) {
-		fmt.Fprintln(t.err, "rotary: interrupted; what was done stands, and "+
-			"running the command again goes on from there")
-		return exitFailed
-	}
-	return classifyError(err)
-}
-
-// classifyError returns the exit code of an error.
-func classifyError(err error) int {
-	_, later := errors.AsType[unfinished](err)
-	_, early := errors.AsType[*operate.TooEarly](err)
-	_, ours := errors.AsType[invalid](err)
-	_, theirs := errors.AsType[*operate.Invalid](err)
-	command, ran := errors.AsType[ended](err)
-	switch {
-	case ran:
-		return command.code
-	case later || early:
-		return exitUnfinished
-	case ours || theirs:
-		return exitInvalid
-	}
-	return exitFailed
-}
 
 // readManifest reads the manifest.
 func (a *app) readManifest() (*manifest.File, error) {
@@ -214,16 +126,6 @@ func (a *app) readEnvironment(name string) (*manifest.Environment, error) {
 		return nil, invalid{err}
 	}
 	return env, nil
-}
-
-// writeJSONLine writes v as JSON, on one line.
-func writeJSONLine(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("print JSON: %w", err)
-	}
-	return nil
 }
 
 // printJSON writes v as JSON.

@@ -1,13 +1,20 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
+	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -61,4 +68,41 @@ func cmdSpawn(ts *testscript.TestScript, neg bool, args []string) {
 	if (b.code != 0) != neg {
 		ts.Fatalf("rotary %s: exit code %d", strings.Join(args, " "), b.code)
 	}
+}
+
+// asChild is the variable that makes the test binary a command that exec runs. It holds the socket on which the command
+// tells what happens to it, and is told to exit.
+const asChild = "ROTARY_TEST_AS_CHILD"
+
+// runAsChild is the command: it writes "started VALUE" and "got SIGNAL", ends with code 0 after a SIGTERM unless it is
+// stubborn, and with code N when it reads N.
+func runAsChild(socket string) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, forwardedSignals()...)
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		os.Exit(99)
+	}
+	go func() {
+		code, err := bufio.NewReader(conn).ReadString('\n')
+		n, wrong := strconv.Atoi(strings.TrimSpace(code))
+		if err == nil && wrong == nil {
+			os.Exit(n)
+		}
+	}()
+	fmt.Fprintf(conn, "started %s\n", os.Getenv("A_KEY"))
+	for s := range signals {
+		fmt.Fprintf(conn, "got %v\n", s)
+		if s == syscall.SIGTERM && os.Getenv("STUBBORN") == "" {
+			os.Exit(0)
+		}
+	}
+}
+
+// cmdOverwrite is a person who overwrites a secret with what a file holds: overwrite SECRET FILE.
+func cmdOverwrite(ts *testscript.TestScript, _ bool, args []string) {
+	text := strings.TrimSuffix(ts.ReadFile(args[1]), "\n")
+	_, err := staged(ts).Secrets().PutSecretValue(context.Background(),
+		&secretsmanager.PutSecretValueInput{SecretId: &args[0], SecretString: &text})
+	ts.Check(err)
 }
