@@ -98,7 +98,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched, "wrote": cmdWrote,
 			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "console": cmdConsole, "accepts": cmdAccepts,
-			"advanced": cmdAdvanced, "spawn": cmdSpawn, "overwrite": cmdOverwrite,
+			"advanced": cmdAdvanced, "spawn": cmdSpawn, "overwrite": cmdOverwrite, "program": cmdProgram,
 			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()

@@ -35,10 +35,11 @@ type commands struct {
 	Manifest string `help:"The manifest; default: rotary.yaml here." placeholder:"FILE" env:"ROTARY_MANIFEST"`
 	JSON     bool   `help:"Print JSON for programs."`
 
-	Init     initCmd     `cmd:"" group:"Setting up" help:"Write a first manifest, for the account of your shell, and its schema."`
-	Validate validateCmd `cmd:"" group:"Setting up" help:"Check the manifest; every problem with file, line and column."`
-	Schema   schemaCmd   `cmd:"" group:"Setting up" help:"Print the manifest's JSON Schema, for editors."`
-	Compute  computeCmd  `cmd:"" group:"Setting up" help:"Compute an environment's buckets from a file, offline."`
+	Init       initCmd       `cmd:"" group:"Setting up" help:"Write a first manifest, for the account of your shell, and its schema."`
+	Validate   validateCmd   `cmd:"" group:"Setting up" help:"Check the manifest; every problem with file, line and column."`
+	Schema     schemaCmd     `cmd:"" group:"Setting up" help:"Print the manifest's JSON Schema, for editors."`
+	Compute    computeCmd    `cmd:"" group:"Setting up" help:"Compute an environment's buckets from a file, offline."`
+	Completion completionCmd `cmd:"" group:"Setting up" help:"Print what makes bash, zsh or fish complete command lines of rotary."`
 
 	Plan   planCmd   `cmd:"" group:"Daily" help:"Show what the next pass would do. Changes nothing."`
 	Status statusCmd `cmd:"" group:"Daily" help:"Show every source, consumer and owed retirement."`
@@ -56,8 +57,10 @@ type commands struct {
 
 	Demo    demoCmd    `cmd:"" group:"Trying out" help:"Play a rotation, a failed rollout and a collision on the embedded stand-in."`
 	Standin standinCmd `cmd:"" group:"Trying out" help:"Serve stand-ins for AWS, GitHub and Vercel on loopback."`
-	Version versionCmd `cmd:"" help:"Print the version, as --version does."`
-	Help    helpCmd    `cmd:"" help:"Show a command's help."`
+
+	Version  versionCmd  `cmd:"" help:"Print the version, as --version does."`
+	Help     helpCmd     `cmd:"" help:"Show a command's help."`
+	Complete completeCmd `cmd:"" name:"__complete" hidden:"" help:"Print what may stand at the cursor."`
 }
 
 const about = `Change or rotate a secret once. Every consumer follows, and the old credential dies only after every consumer has been seen using the new one.

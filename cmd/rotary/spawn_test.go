@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -105,4 +107,19 @@ func cmdOverwrite(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := staged(ts).Secrets().PutSecretValue(context.Background(),
 		&secretsmanager.PutSecretValueInput{SecretId: &args[0], SecretString: &text})
 	ts.Check(err)
+}
+
+// cmdProgram puts a rotary into the folder bin of the script, for shells that run it.
+func cmdProgram(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(writeProgram(ts.MkAbs("bin")))
+}
+
+// writeProgram writes a script that is rotary into a folder.
+func writeProgram(folder string) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	script := fmt.Sprintf("#!/bin/sh\n%s=yes exec '%s' \"$@\"\n", asProgram, program)
+	return errors.Join(os.MkdirAll(folder, 0o755), os.WriteFile(filepath.Join(folder, "rotary"), []byte(script), 0o755))
 }
