@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -163,7 +164,18 @@ func (b *bench) run(ts *testscript.TestScript, args []string, t terminal) int {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	return runIn(ctx, b.outside(ts.Getenv, cancel), args, t)
+	o := b.outside(ts.Getenv, cancel)
+	o.hidden = typeLines(t.in)
+	return runIn(ctx, o, args, t)
+}
+
+// typeLines returns somebody who types what in holds, a line after the other.
+func typeLines(in io.Reader) func(context.Context) (hiddenLine, error) {
+	lines := bufio.NewReader(in)
+	return func(context.Context) (hiddenLine, error) {
+		text, err := lines.ReadString('\n')
+		return hiddenLine{text: strings.TrimSuffix(text, "\n")}, err
+	}
 }
 
 // outside is a world whose time passes only while a command waits, in minutes rather than seconds.

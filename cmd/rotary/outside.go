@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // outside is the time, the keyboard and the screen. Tests replace it, so that none of them sleeps.
@@ -12,28 +14,22 @@ type outside struct {
 	wait  func(context.Context, time.Duration) error // returns early, with ctx's error, where ctx ends
 	typed func() bool                                // standard input is somebody's keyboard
 	shown func() bool                                // standard output is somebody's screen
+	// hidden reads a line from the keyboard without showing it.
+	hidden func(context.Context) (hiddenLine, error)
 }
 
 // newOutside is the outside of a program that runs.
 func newOutside() outside {
-	return outside{now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen}
+	return outside{now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen, hidden: readHiddenLine}
 }
 
-// isKeyboard reports whether standard input is a device, and not the one that stands for nothing: cron and CI give
-// that.
-func isKeyboard() bool { return isDevice(os.Stdin) }
+// isKeyboard reports whether standard input is a terminal. What cron and CI give is none.
+func isKeyboard() bool { return isTerminal(os.Stdin) }
 
 // isScreen reports whether standard output is a terminal that understands cursor movements.
-func isScreen() bool { return isDevice(os.Stdout) && os.Getenv("TERM") != "dumb" }
+func isScreen() bool { return isTerminal(os.Stdout) && os.Getenv("TERM") != "dumb" }
 
-func isDevice(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	nothing, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, nothing)
-}
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) } //nolint:gosec // a file descriptor
 
 func sleepUntil(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
