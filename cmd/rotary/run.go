@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/alecthomas/kong"
 
@@ -112,10 +114,14 @@ func (a *app) readManifest() (*manifest.File, error) {
 
 func (a *app) readManifestText() ([]byte, error) {
 	data, err := readFile(a.manifest, manifest.MaxBytes)
-	if err != nil {
-		return nil, invalid{fmt.Errorf("read the manifest: %w; name it with --manifest FILE", err)}
+	switch {
+	case err == nil:
+		return data, nil
+	case errors.Is(err, fs.ErrNotExist) && a.manifest == defaultManifest:
+		return nil, invalid{fmt.Errorf("read the manifest: there is no %s here: rotary init writes a first one, "+
+			"and --manifest FILE names another one", a.manifest)}
 	}
-	return data, nil
+	return nil, invalid{fmt.Errorf("read the manifest: %w; --manifest FILE names it", err)}
 }
 
 // readEnvironment reads the manifest as one environment sees it.

@@ -43,10 +43,14 @@ func programEnv(ts *testscript.TestScript) []string {
 // exit code is checked with code. FILLER=N gives it a variable of that size, STACK=N a stack of so many KiB, of which
 // Linux takes a quarter, but no less than 128 KiB, for arguments and variables.
 func cmdSpawn(ts *testscript.TestScript, neg bool, args []string) {
-	b, in := of(ts), ""
+	b := of(ts)
+	in, err := os.Open(os.DevNull)
 	if n := len(args); n >= 2 && args[n-2] == "<" {
-		args, in = args[:n-2], ts.ReadFile(args[n-1])
+		in, err = os.Open(ts.MkAbs(args[n-1]))
+		args = args[:n-2]
 	}
+	ts.Check(err)
+	defer in.Close()
 	if b.Stage != nil {
 		b.Tap.Reset()
 	}
@@ -57,7 +61,7 @@ func cmdSpawn(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	var out, errs bytes.Buffer
 	c := exec.Command(program, args...)
-	c.Dir, c.Env, c.Stdin, c.Stdout, c.Stderr = ts.MkAbs("."), programEnv(ts), strings.NewReader(in), &out, &errs
+	c.Dir, c.Env, c.Stdin, c.Stdout, c.Stderr = ts.MkAbs("."), programEnv(ts), in, &out, &errs
 	b.code = 0
 	if err := c.Run(); c.ProcessState == nil {
 		ts.Check(err)
