@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -54,6 +56,9 @@ func (l *commandLine) suggestValues(a *app, value *kong.Value, subject string) [
 	}
 	if subject == "ENV" {
 		return listEnvironments(file)
+	}
+	if subject == "BUCKET" && len(l.args) == 0 { // of a command that is about no environment
+		return describeNone(slices.Sorted(maps.Keys(file.Buckets)))
 	}
 	env, err := file.Environment(l.args["ENV"])
 	if err != nil {

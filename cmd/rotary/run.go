@@ -37,10 +37,12 @@ type commands struct {
 	Manifest string `help:"The manifest; default: rotary.yaml here." placeholder:"FILE" env:"ROTARY_MANIFEST"`
 	JSON     bool   `help:"Print JSON for programs."`
 
-	Init       initCmd       `cmd:"" group:"Setting up" help:"Write a first manifest, for the account of your shell, and its schema."`
-	Validate   validateCmd   `cmd:"" group:"Setting up" help:"Check the manifest; every problem with file, line and column."`
-	Schema     schemaCmd     `cmd:"" group:"Setting up" help:"Print the manifest's JSON Schema, for editors."`
-	Compute    computeCmd    `cmd:"" group:"Setting up" help:"Compute an environment's buckets from a file, offline."`
+	Init     initCmd     `cmd:"" group:"Setting up" help:"Write a first manifest, for the account of your shell, and its schema."`
+	Validate validateCmd `cmd:"" group:"Setting up" help:"Check the manifest; every problem with file, line and column."`
+	Schema   schemaCmd   `cmd:"" group:"Setting up" help:"Print the manifest's JSON Schema, for editors."`
+	Compute  computeCmd  `cmd:"" group:"Setting up" help:"Compute an environment's buckets from a file, offline."`
+	Settings settingsCmd `cmd:"" group:"Setting up" help:"Write a bucket's settings as typed code, for the program that reads it."`
+
 	Completion completionCmd `cmd:"" group:"Setting up" help:"Print what makes bash, zsh or fish complete command lines of rotary."`
 
 	Plan   planCmd   `cmd:"" group:"Daily" help:"Show what the next pass would do. Changes nothing."`
