@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -37,15 +40,47 @@ func readValue(in io.Reader) (secret.Value, error) {
 func readFile(path string, limit int64) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, describeFileError(path, "read", err)
 	}
 	defer file.Close() //nolint:errcheck // nothing was written
 	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%s is larger than %d KiB", path, limit>>10)
+	switch {
+	case err != nil:
+		return nil, describeFileError(path, "read", err)
+	case int64(len(data)) > limit:
+		return nil, fmt.Errorf("%s is larger than %d KiB, so it is another file than the one that is meant", path, limit>>10)
 	}
-	return data, err
+	return data, nil
 }
+
+// describeFileError returns the error for a file that cannot be read or written, with what to do.
+func describeFileError(path, doing string, err error) error {
+	switch {
+	case isFolder(path):
+		within := "FILE"
+		if _, err := os.Stat(filepath.Join(path, defaultManifest)); err == nil && doing == "read" {
+			within = defaultManifest
+		}
+		return fmt.Errorf("%s is a folder: name a file, as in %s", path, filepath.Join(path, within))
+	case doing == "write" && !isFolder(filepath.Dir(path)):
+		return fmt.Errorf("there is no folder %s: make it first", filepath.Dir(path))
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+		return fileError{"there is no file " + path, fs.ErrNotExist}
+	case errors.Is(err, fs.ErrPermission):
+		return fileError{fmt.Sprintf("you may not %s %s", doing, path), err}
+	}
+	return err
+}
+
+// fileError is an error about a file in plain words.
+type fileError struct {
+	text  string
+	cause error
+}
+
+func (f fileError) Error() string { return f.text }
+
+func (f fileError) Unwrap() error { return f.cause }
 
 // interruptible is standard input that an interrupt ends. A read that waits for somebody's keyboard, or for a pipe
 // into which nobody writes, would not hear of it; it is left behind, and the program is about to end.
@@ -76,6 +111,8 @@ func (i interruptible) Read(p []byte) (int, error) {
 func readInput(in io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(in, maxInput+1))
 	switch {
+	case errors.Is(err, syscall.EISDIR):
+		return nil, errors.New("standard input is a folder: give a file, as in rotary put ENV SOURCE KEY < FILE")
 	case err != nil:
 		return nil, fmt.Errorf("read the value from standard input: %w", err)
 	case len(data) > maxInput:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -28,6 +29,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/screen"
 )
 
+// asProgram is the variable that makes the test binary the program itself.
+const asProgram = "ROTARY_TEST_AS_PROGRAM"
+
 // TestMain keeps the machine's own credentials and settings away from every test.
 func TestMain(m *testing.M) {
 	if line := os.Getenv(watcherVariable); line != "" {
@@ -35,6 +39,13 @@ func TestMain(m *testing.M) {
 		code := runWatcher(ctx, strings.Fields(line))
 		stop()
 		os.Exit(code)
+	}
+	if os.Getenv(asProgram) != "" {
+		_ = os.Unsetenv(asProgram)
+		main()
+	}
+	if socket := os.Getenv(asChild); socket != "" {
+		runAsChild(socket)
 	}
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "ROTARY_") {
@@ -97,6 +108,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched, "wrote": cmdWrote,
 			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "console": cmdConsole, "accepts": cmdAccepts,
 			"advanced": cmdAdvanced, "denied": cmdDenied, "nolog": cmdNoLog, "reads": readsFrom(filepath.Dir(folder)), "mode": cmdMode,
+			"spawn": cmdSpawn, "overwrite": cmdOverwrite, "program": cmdProgram,
 			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()
@@ -174,7 +186,18 @@ func (b *bench) run(ts *testscript.TestScript, args []string, t terminal) int {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	return runIn(ctx, b.outside(ts.Getenv, cancel), args, t)
+	o := b.outside(ts.Getenv, cancel)
+	o.hidden = typeLines(t.in)
+	return runIn(ctx, o, args, t)
+}
+
+// typeLines returns somebody who types what in holds, a line after the other.
+func typeLines(in io.Reader) func(context.Context) (hiddenLine, error) {
+	lines := bufio.NewReader(in)
+	return func(context.Context) (hiddenLine, error) {
+		text, err := lines.ReadString('\n')
+		return hiddenLine{text: strings.TrimSuffix(text, "\n")}, err
+	}
 }
 
 // outside is a world whose time passes only while a command waits, in minutes rather than seconds.

@@ -19,31 +19,25 @@ type outside struct {
 	view  func() screen.Screen                       // what that screen, or a pipe, shows
 	// watched is where progress is shown, as it is now: standard error.
 	watched func() watched
+	// hidden reads a line from the keyboard without showing it.
+	hidden func(context.Context) (hiddenLine, error)
 }
 
 // newOutside is the outside of a program that runs.
 func newOutside() outside {
 	return outside{
-		now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen, view: describeScreen,
+		now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen, hidden: readHiddenLine, view: describeScreen,
 		watched: describeWatched,
 	}
 }
 
-// isKeyboard reports whether standard input is a device, and not the one that stands for nothing: cron and CI give
-// that.
-func isKeyboard() bool { return isDevice(os.Stdin) }
+// isKeyboard reports whether standard input is a terminal. What cron and CI give is none.
+func isKeyboard() bool { return isTerminal(os.Stdin) }
 
 // isScreen reports whether standard output is a terminal that understands cursor movements.
-func isScreen() bool { return isDevice(os.Stdout) && os.Getenv("TERM") != "dumb" }
+func isScreen() bool { return isTerminal(os.Stdout) && os.Getenv("TERM") != "dumb" }
 
-func isDevice(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	nothing, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, nothing)
-}
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) } //nolint:gosec // a file descriptor
 
 func sleepUntil(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
@@ -62,7 +56,7 @@ func describeScreen() screen.Screen {
 	if err != nil {
 		width = 0
 	}
-	return screen.New(isDevice(os.Stdout), width, os.Getenv)
+	return screen.New(isTerminal(os.Stdout), width, os.Getenv)
 }
 
 // describeWatched returns what standard error shows as it is now: people resize it.

@@ -233,7 +233,7 @@ func interruptAndJoin(t *testing.T, lambdas string) {
 	}
 	d.Advance(time.Minute)
 	code, printed := pressCtrlC(t, "wait", "dev", "worker")
-	for _, want := range []string{"Ctrl-C stops watching only. To join: rotary wait dev worker", " old one ", "Stopped watching. The rotation goes on: rotary wait dev worker"} {
+	for _, want := range []string{"Ctrl-C stops watching only. To join: rotary wait dev worker", "old one  ", "Stopped watching. The rotation goes on: rotary wait dev worker"} {
 		if !strings.Contains(printed, want) {
 			t.Errorf("it does not say %q:\n%s", want, printed)
 		}
@@ -271,7 +271,7 @@ func pressCtrlC(t *testing.T, args ...string) (code int, printed string) {
 		if err != nil {
 			break
 		}
-		if !pressed && bytes.Contains(all.Bytes(), []byte("old one")) {
+		if !pressed && bytes.Contains(all.Bytes(), []byte("old one  ")) {
 			_, err := master.WriteString("\x03")
 			must(t, err)
 			pressed = true
@@ -281,8 +281,16 @@ func pressCtrlC(t *testing.T, args ...string) (code int, printed string) {
 	return child.ProcessState.ExitCode(), all.String()
 }
 
-// runWatcher runs a command line that looks once and then waits until it is interrupted: see pressCtrlC.
+// runWatcher runs a command line that looks once and then waits until it is interrupted: see pressCtrlC. Its terminal
+// keeps what nobody has read yet: without noflsh, the kernel drops that as Ctrl-C is pressed, and with it what is written
+// in that moment (https://man7.org/linux/man-pages/man3/termios.3.html).
 func runWatcher(ctx context.Context, args []string) int {
+	stty := exec.CommandContext(ctx, "stty", "noflsh")
+	stty.Stdin = os.Stdin
+	if err := stty.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "stty noflsh:", err)
+		return exitFailed
+	}
 	o := newOutside()
 	o.wait = func(ctx context.Context, _ time.Duration) error {
 		<-ctx.Done()

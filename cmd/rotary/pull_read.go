@@ -2,11 +2,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"time"
 
-	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -36,12 +34,8 @@ func (p *pulling) readNow() (reading, error) {
 	if p.bucket.Name == "" {
 		return p.readSources()
 	}
-	current, err := store.New(p.secretsClient()).ReadCurrent(p.ctx, p.bucket.Secret)
-	if err != nil {
-		return reading{}, p.explainRead(err, p.bucket.Secret)
-	}
-	values, err := bucket.ReadBucket(p.bucket.Secret, current.Text)
-	return reading{values: values, version: current.ID, created: current.Created}, err
+	read, err := p.readBucketVersion(p.bucket)
+	return reading{values: read.values, version: read.id, created: read.created}, err
 }
 
 // readSources reads the values of every source under their canonical names.
@@ -70,15 +64,4 @@ func readSource(p *pulling, secrets *store.Store, source manifest.Source) (bucke
 	}
 	values, _, err := bucket.ReadSource(source, current.Text)
 	return values, err
-}
-
-// explainRead adds what to do to the error of a read.
-func (p *pulling) explainRead(err error, name string) error {
-	switch {
-	case errors.Is(err, store.ErrMissing):
-		return fmt.Errorf("%w, or has no value yet: rotary apply %s writes it once its sources have values", err, p.env.Name)
-	case awserr.Code(err) == "AccessDeniedException":
-		return fmt.Errorf("%w\nYour AWS credentials may not read it: that takes secretsmanager:GetSecretValue on %s", err, name)
-	}
-	return err
 }

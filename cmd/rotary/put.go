@@ -23,11 +23,12 @@ type putCmd struct {
 }
 
 func (putCmd) Help() string {
-	return `The value is read from standard input, never from the command line; one newline at its end is cut off. The other keys of the source stay. The new version becomes current only if nobody else put one meanwhile. The old value stays owed until it is retired. A symmetric secret (rotate: also) takes the new value through its ALSO key first, so that no reader is refused. Of a key pair (rotate: pair) put the private half alone, in PEM: its public half follows.
+	return `The value is read from standard input, never from the command line; one newline at its end is cut off. On a terminal it is asked for and not shown, and what kind of thing it was is said: its length, and whether it is a URL, a PEM key or JSON. The other keys of the source stay. The new version becomes current only if nobody else put one meanwhile. The old value stays owed until it is retired. A symmetric secret (rotate: also) takes the new value through its ALSO key first, so that no reader is refused. Of a key pair (rotate: pair) put the private half alone, in PEM: its public half follows.
 
 Where the source has a rotator that can ask its target, or rotary signs in with the value, the target is asked first. What it refuses is not put: exit code 2. Where nobody answers, it is not put either, and --untested takes your word for it. A source's first value is put in any case, because Secrets Manager has it current at once; while its target refuses it, no bucket gets it. Exit code 0 where the source holds the value, also where it did before; 1 where nobody knows whether it is accepted; 2 where a name or the value is refused, and nothing was changed.
 
 Examples:
+  rotary put dev vendors VENDOR_A_API_KEY       asks for it
   rotary put dev vendors VENDOR_A_API_KEY < key.txt
   pass show vendor-a | rotary put dev vendors VENDOR_A_API_KEY
   rotary put production app-db APP_DB__URL --untested --yes < url.txt
@@ -108,8 +109,7 @@ func (c putCmd) readValues(a *app, env *manifest.Environment, source manifest.So
 		return nil, err
 	}
 	if a.typed() {
-		fmt.Fprintln(a.err, "Type the value, which shows on the screen, and end it with Enter and Ctrl-D. "+
-			"A pipe or < FILE shows nothing.")
+		return a.promptValues(source, c.Key)
 	}
 	if c.Key == "" {
 		return readObject(a.in, source)

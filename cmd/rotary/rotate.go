@@ -67,8 +67,6 @@ func (c rotateCmd) checkFlags() error {
 		return errors.New("--only-declared-keys is for one SOURCE: it is about what that one holds")
 	case c.Parallel != 0 && !c.isMany():
 		return errors.New("--parallel is for --all, or for several sources")
-	case c.Timeout < 0:
-		return fmt.Errorf("--timeout %s is before now", c.Timeout)
 	case c.Parallel < 0 || c.Parallel > maxParallel:
 		return fmt.Errorf("--parallel is not between 1 and %d", maxParallel)
 	}

@@ -39,9 +39,12 @@ func (c schemaCmd) Run(a *app) error {
 // writeFile writes a file in one go: whoever looks finds all of it, or what was there before. Where something is there
 // and replace is not set, that stays, and the error is fs.ErrExist.
 func writeFile(path string, data []byte, replace bool) (err error) {
+	if replace && isFolder(path) {
+		return describeFileError(path, "write", nil)
+	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return err
+		return describeFileError(path, "write", err)
 	}
 	defer func() {
 		if gone := os.Remove(file.Name()); gone != nil && !errors.Is(gone, fs.ErrNotExist) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -60,8 +59,8 @@ func (a *app) findSource(envName, name string) (*manifest.Environment, manifest.
 		for _, s := range env.Sources {
 			names = append(names, s.Name)
 		}
-		return nil, source, invalid{fmt.Errorf("environment %s has no source %s; it has %s",
-			env.Name, manifest.Quote(name), strings.Join(names, ", "))}
+		return nil, source, invalid{fmt.Errorf("environment %s has no source %s%s",
+			env.Name, manifest.Quote(name), manifest.DescribeKnown(name, names))}
 	}
 	return env, source, nil
 }

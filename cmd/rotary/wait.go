@@ -59,10 +59,7 @@ func (c waitCmd) Run(a *app) error {
 }
 
 func (c waitCmd) checkArguments(a *app) (*manifest.Environment, error) {
-	switch {
-	case c.Timeout < 0:
-		return nil, invalid{fmt.Errorf("--timeout %s is before now", c.Timeout)}
-	case c.Source == "":
+	if c.Source == "" {
 		return a.readEnvironment(c.Env)
 	}
 	env, _, err := a.findSource(c.Env, c.Source)

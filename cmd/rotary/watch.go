@@ -295,11 +295,6 @@ func (w *watch) isRotation() bool {
 	return known && operate.ByPerson(w.env, source) == nil
 }
 
-// stopped is the outcome of a command that somebody interrupted and that changed nothing by that: exit code 3.
-type stopped struct{ text string }
-
-func (s stopped) Error() string { return s.text }
-
 // firstSentence returns the first line of an error.
 func firstSentence(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")

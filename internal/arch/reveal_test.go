@@ -30,6 +30,9 @@ var revealers = map[string]string{
 	"pkg/credential CheckShapes":             "parses what no target of its kind could accept",
 	"pkg/operate Change.mergeSymmetric":      "refuses an empty value",
 	"cmd/rotary readObject":                  "refuses an empty value",
+	"cmd/rotary app.promptValues":            "asks again for an empty value",
+	"cmd/rotary app.promptAll":               "keeps what is there for an empty value",
+	"cmd/rotary describeShape":               "counts characters, and names the kind",
 
 	// Into the request to a sink.
 	"pkg/consume/github Scope.putSealed":           "seals it with the scope's public key",
@@ -94,6 +97,8 @@ var revealers = map[string]string{
 	// To a person who asked for it.
 	"cmd/rotary maskValue":   "compute --reveal",
 	"cmd/rotary printBucket": "compute --reveal",
+
+	"cmd/rotary revealEntry": "the environment of exec's command",
 
 	// Made-up values.
 	"cmd/rotary play.content": "the demo's stand-in",

@@ -16,7 +16,7 @@ func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.Environments)
 // cannot happen for a File that Parse returned.
 func (f *File) Environment(name string) (*Environment, error) {
 	if _, ok := f.Environments[name]; !ok {
-		return nil, fmt.Errorf("the manifest has no environment %s; it has %s", Quote(name), quoteAll(f.Names()))
+		return nil, fmt.Errorf("the manifest has no environment %s%s", Quote(name), DescribeKnown(name, quoteAll(f.Names())))
 	}
 	var unknown []string
 	expanded := f.expandStrings(name, func(path, _ string) { unknown = append(unknown, path) })

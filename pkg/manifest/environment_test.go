@@ -83,8 +83,9 @@ func TestResolvingChangesNothingInTheFile(t *testing.T) {
 func TestAnUnknownEnvironmentIsAnError(t *testing.T) {
 	_, file := readExample(t)
 	_, err := file.Environment("prod")
-	if err == nil || !strings.Contains(err.Error(), `it has "dev", "production"`) {
-		t.Error("no error that names the environments there are")
+	want := `the manifest has no environment "prod"; did you mean "production"? It has "dev", "production"`
+	if err == nil || err.Error() != want {
+		t.Errorf("the error is %q", err)
 	}
 	if _, err := file.Environment("x y=hunter2"); strings.Contains(err.Error(), "hunter2") {
 		t.Error("the error quotes something that is not a name")

@@ -123,12 +123,12 @@ func sortProblems(set map[Problem]bool) []Problem {
 // Quote is secret.QuoteName, for those who write about manifests.
 func Quote(name string) string { return secret.QuoteName(name) }
 
-func quoteAll(names []string) string {
-	quoted := make([]string, len(names))
+func quoteAll(names []string) []string {
+	all := make([]string, len(names))
 	for i, name := range names {
-		quoted[i] = Quote(name)
+		all[i] = Quote(name)
 	}
-	return strings.Join(quoted, ", ")
+	return all
 }
 
 func joinPath(path, name string) string {

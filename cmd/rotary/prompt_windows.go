@@ -1,0 +1,4 @@
+package main
+
+// hasPendingInput is false: consoles on Windows are not asked.
+func hasPendingInput(int) bool { return false }
