@@ -44,6 +44,9 @@ type Deployment struct {
 	At          Endpoints         // where the bootstraps reach the world
 	Env         map[string]string // on top of what a deployment sets
 	Dir         string            // an empty folder that stays until the world is closed
+
+	// Instead is asked before the rotate functions: see lambdahost.Function. May be nil.
+	Instead func(ctx context.Context, payload []byte) (answer []byte, did bool, err error)
 }
 
 // Containers makes every source and bucket of an environment as an empty secret, as the first deploy does.
@@ -99,7 +102,11 @@ func (w *World) deployFunctions(d Deployment) error {
 		env[key] = value
 	}
 	host := w.Region(d.Environment.Account, d.Environment.Region).Lambda
-	for name, path := range map[string]string{d.Environment.PropagateFunction(): d.Propagate, d.Environment.RotateFunction(manifest.Source{}): d.Rotate} {
+	paths := map[string]string{d.Environment.PropagateFunction(): d.Propagate, d.Environment.RotateFunction(manifest.Source{}): d.Rotate}
+	for _, s := range d.Environment.Sources {
+		paths[d.Environment.RotateFunction(s)] = d.Rotate // the one inside the VPC too
+	}
+	for name, path := range paths {
 		bootstrap, err := layOutTask(filepath.Join(d.Dir, name), path, d.Manifest)
 		if err != nil {
 			return err
@@ -109,7 +116,7 @@ func (w *World) deployFunctions(d Deployment) error {
 			f.Concurrency = 1
 		} else {
 			f.Callers = []string{"secretsmanager.amazonaws.com"}
-			f.Aliases = []string{manifest.AdvanceAlias, manifest.RollbackAlias}
+			f.Aliases, f.Instead = []string{manifest.AdvanceAlias, manifest.RollbackAlias}, d.Instead
 		}
 		host.Register(f)
 	}
@@ -180,9 +187,11 @@ func (w *World) putRules(ctx context.Context, env *manifest.Environment, queue s
 			"source": []string{"aws.secretsmanager"}, "detail-type": []string{"Secret Label Updated"},
 			"detail": map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": names},
 		},
-		env.Named(manifest.ServicesRule): map[string]any{
+	}
+	if len(services) > 0 {
+		patterns[env.Named(manifest.ServicesRule)] = map[string]any{
 			"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": services,
-		},
+		}
 	}
 	for name, pattern := range patterns {
 		if err := w.putRule(ctx, env, name, pattern, queue); err != nil {
@@ -244,7 +253,7 @@ func (w *World) Rotations(ctx context.Context, env *manifest.Environment, rotato
 			}
 		}
 		_, err := client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
-			SecretId: &s.Secret, RotationLambdaARN: aws.String(host.ARN(env.RotateFunction(manifest.Source{}))),
+			SecretId: &s.Secret, RotationLambdaARN: aws.String(host.ARN(env.RotateFunction(s))),
 			RotationRules: rules, RotateImmediately: aws.Bool(false),
 		})
 		if err != nil {
