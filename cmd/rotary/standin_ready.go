@@ -94,17 +94,25 @@ func (w served) listNext() []string {
 	}
 	env := w.stage.Env
 	lines := []string{"rotary status " + env.Name}
-	for _, s := range env.Sources {
-		kind := s.Rotate.Kind()
-		if kind == manifest.Never || kind == manifest.Managed {
-			continue
-		}
-		switch {
-		case w.stage.Values[s.Name] == nil:
-			return append(lines, fmt.Sprintf("rotary put %s %s %s", env.Name, s.Name, s.KeyNames()[0]))
-		case kind == manifest.Random && w.deployed && env.Mode != manifest.Observe:
+	if s, some := w.findSource(func(s manifest.Source) bool { return w.stage.Values[s.Name] == nil }); some {
+		return append(lines, fmt.Sprintf("rotary put %s %s %s", env.Name, s.Name, s.KeyNames()[0]))
+	}
+	if !w.deployed || env.Mode == manifest.Observe {
+		return append(lines, "rotary plan "+env.Name)
+	}
+	for _, kind := range []string{manifest.Random, manifest.Postgres, manifest.MySQL, manifest.AWSAccessKey, manifest.HTTP} {
+		if s, some := w.findSource(func(s manifest.Source) bool { return s.Rotate.Kind() == kind }); some {
 			return append(lines, fmt.Sprintf("rotary rotate %s %s --wait", env.Name, s.Name))
 		}
 	}
 	return lines
+}
+
+// findSource returns the environment's first source that is so.
+func (w served) findSource(is func(manifest.Source) bool) (manifest.Source, bool) {
+	i := slices.IndexFunc(w.stage.Env.Sources, is)
+	if i < 0 {
+		return manifest.Source{}, false
+	}
+	return w.stage.Env.Sources[i], true
 }

@@ -30,7 +30,8 @@ const (
 	// Brownfield is an environment before rotary: services, repositories and projects have the values that rotary may
 	// adopt, straight from the secrets, and secrets of databases have the shape that RDS gives them.
 	Brownfield Scene = "brownfield"
-	// Empty is an environment whose places are there, and whose secrets hold nothing yet.
+	// Empty is an environment whose places are there, and whose secrets hold nothing yet, but for what the places have
+	// made: tokens that reach them, and access keys.
 	Empty Scene = "empty"
 )
 
@@ -75,6 +76,15 @@ func (s *Stage) shapeOf(source manifest.Source) secret.Value {
 		return secret.Value{}
 	}
 	return secret.New(fmt.Sprintf(`{"engine":%q,"dbInstanceIdentifier":%q}`, source.Rotate.Kind(), source.Name))
+}
+
+// isMadeBefore reports whether a source holds what GitHub, Vercel or IAM of this stage have made, which nobody else can
+// put.
+func (s *Stage) isMadeBefore(source manifest.Source) bool {
+	return source.Rotate.Kind() == manifest.AWSAccessKey || slices.ContainsFunc(source.KeyNames(), func(key string) bool {
+		_, has := s.Values[""][key]
+		return has
+	})
 }
 
 // startBefore gives everybody what rotary may adopt, as it was before: an ECS service takes each name from its source,

@@ -163,7 +163,7 @@ const settling = 20 * time.Minute
 // seedSources puts first values into the sources that are not to stay empty.
 func (s *Stage) seedSources(ctx context.Context) error {
 	for _, source := range s.Env.Sources {
-		if s.config.Scene == Empty || slices.Contains(s.config.Unseeded, source.Name) {
+		if s.config.Scene == Empty && !s.isMadeBefore(source) || slices.Contains(s.config.Unseeded, source.Name) {
 			continue
 		}
 		values, err := s.Seed(ctx, source)

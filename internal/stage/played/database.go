@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type database struct {
 type user struct {
 	password  secret.Value
 	installed time.Time // when the rotation began that set the password; zero: a person did
+	locked    bool      // nobody logs in with that
 }
 
 // session is a login that was accepted. Nothing is asked of it.
@@ -55,11 +57,14 @@ func (d *database) accepts(name string, password secret.Value) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	known, has := d.users[name]
-	return has && known.password.Equal(password)
+	return has && !known.locked && known.password.Equal(password)
 }
 
-// Connect implements sqluser.Server.
+// Connect implements sqluser.Server. A user that is not there yet is somebody's who puts a login of their own: it is made.
 func (d *database) Connect(_ context.Context, l sqluser.Login, _ sqluser.Host) (session, error) {
+	if !strings.HasSuffix(l.User, sqluser.Clone) && !d.hasUser(l.User) {
+		d.setPassword(l.User, l.Password)
+	}
 	if !d.accepts(l.User, l.Password) {
 		return session{}, sqluser.ErrRefused
 	}
@@ -79,7 +84,7 @@ func (d *database) Install(_ context.Context, _ session, t sqluser.Turn) error {
 	if d.users[t.Next.User].installed.After(t.Since) {
 		return rotate.ErrSuperseded
 	}
-	d.users[t.Next.User] = user{t.Next.Password, t.Since}
+	d.users[t.Next.User] = user{password: t.Next.Password, installed: t.Since}
 	return nil
 }
 
@@ -88,7 +93,8 @@ func (d *database) Retire(_ context.Context, e sqluser.Retirement) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if known := d.users[e.Owed.User]; known.password.Equal(e.Owed.Password) {
-		d.users[e.Owed.User] = user{makePassword(), known.installed}
+		known.locked = true
+		d.users[e.Owed.User] = known
 	}
 	return nil
 }
@@ -107,12 +113,16 @@ func (b *Backends) Learn(s manifest.Source, values bucket.Source) {
 	if admin == "" || err != nil {
 		return
 	}
-	d := b.databaseOf(admin)
+	if d := b.databaseOf(admin); !d.accepts(name, password) {
+		d.setPassword(name, password)
+	}
+}
+
+// setPassword makes a user, or gives it another password, as a person does.
+func (d *database) setPassword(name string, password secret.Value) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if known, has := d.users[name]; !has || !known.password.Equal(password) {
-		d.users[name] = user{password: password}
-	}
+	d.users[name] = user{password: password}
 }
 
 // readLogin returns the login of a database's or an administrator's source.
@@ -156,7 +166,7 @@ func (d *database) hasPassword(password secret.Value) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, known := range d.users {
-		if known.password.Equal(password) {
+		if !known.locked && known.password.Equal(password) {
 			return true
 		}
 	}
@@ -167,31 +177,31 @@ func (d *database) hasPassword(password secret.Value) bool {
 // administrator's; none for other sources.
 func (b *Backends) FirstLogin(s manifest.Source) map[string]string {
 	product, admin, is := b.findProduct(s)
-	if !is {
+	switch {
+	case !is:
 		return nil
+	case admin.Name == s.Name:
+		return b.makeLogin(s, "administrator", product, admin)
 	}
-	name := "app"
-	if admin.Name == s.Name {
-		name = "administrator"
-	} else if s.Name != "" {
-		name = s.Name
-	}
+	return b.makeLogin(s, s.Name, product, admin)
+}
+
+// makeLogin returns values for the keys of a source that hold a login, with this user and a new password.
+func (b *Backends) makeLogin(s manifest.Source, name, product string, admin manifest.Source) map[string]string {
 	host, port := findHost(admin, product)
-	values, password := map[string]string{}, secret.Reveal(makePassword())
-	url := product + "://" + dsn.Encode(name) + ":" + password + "@" + net.JoinHostPort(host, port) + "/app"
+	values, password := map[string]string{}, secret.Reveal(b.Value("PASSWORD", manifest.Check{}))
+	url := product + "://" + dsn.Encode(name) + ":" + dsn.Encode(password) + "@" + net.JoinHostPort(host, port) + "/app"
 	for _, key := range s.Database().URL {
 		values[key] = url
 	}
-	if f, has := s.FindLogin(); has {
-		for key, value := range map[string]string{f.Username: name, f.Password: password, f.Host: host, f.Port: port, f.DBName: "app"} {
-			if key != "" {
-				values[key] = value
-			}
-		}
-		return values
-	}
-	if len(values) == 0 && len(s.KeyNames()) == 1 { // the administrator's URL
+	f, has := s.FindLogin()
+	if !has && len(values) == 0 && len(s.KeyNames()) == 1 { // the administrator's URL
 		values[s.KeyNames()[0]] = url
+	}
+	for key, value := range map[string]string{f.Username: name, f.Password: password, f.Host: host, f.Port: port, f.DBName: "app"} {
+		if key != "" {
+			values[key] = value
+		}
 	}
 	return values
 }

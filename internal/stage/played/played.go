@@ -6,7 +6,6 @@ package played
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -50,7 +49,7 @@ func New(c Config) *Backends {
 		case manifest.Postgres, manifest.MySQL:
 			b.askDatabase(s)
 		case manifest.HTTP:
-			b.vendors[s.Name] = &vendor{Backends: b, source: s, made: map[string]rotate.Values{}}
+			b.vendors[s.Name] = &vendor{Backends: b, source: s, made: map[string]rotate.Values{}, ended: map[string]bool{}}
 		}
 	}
 	return b
@@ -156,6 +155,3 @@ func (b *Backends) findAdmin(s manifest.Source) sqluser.Admin {
 		return rotate.Current(ctx, b.Store, admin)
 	}}
 }
-
-// makePassword returns a password.
-func makePassword() secret.Value { return secret.New(rand.Text()) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -18,6 +19,7 @@ type vendor struct {
 	*Backends
 	source manifest.Source
 	made   map[string]rotate.Values // by version
+	ended  map[string]bool          // what it once accepted, by key and value
 }
 
 // Create implements rotate.Rotator.
@@ -56,9 +58,13 @@ func (v *vendor) endBefore(before rotate.Values) {
 // revokeOwed makes the vendor refuse what of a credential another one does not hold.
 func (v *vendor) revokeOwed(owed, current rotate.Values) {
 	for _, key := range v.source.Writes() {
-		if !owed[key].Equal(current[key]) {
-			v.Targets.Revoke(v.Target(key), secret.Reveal(owed[key]))
+		if owed[key].Equal(current[key]) {
+			continue
 		}
+		v.Targets.Revoke(v.Target(key), secret.Reveal(owed[key]))
+		v.mu.Lock()
+		v.ended[key+" "+secret.Reveal(owed[key])] = true
+		v.mu.Unlock()
 	}
 }
 
@@ -73,13 +79,14 @@ func (v *vendor) Test(_ context.Context, pending rotate.Values) error {
 	return nil
 }
 
+// acceptsValues reports whether the vendor accepts a credential: whatever it has not ended. A person who puts one has
+// just got it there.
 func (v *vendor) acceptsValues(values rotate.Values) bool {
-	for _, key := range v.source.Writes() {
-		if !v.Targets.WouldAccept(v.Target(key), secret.Reveal(values[key])) {
-			return false
-		}
-	}
-	return true
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return !slices.ContainsFunc(v.source.Writes(), func(key string) bool {
+		return v.ended[key+" "+secret.Reveal(values[key])]
+	})
 }
 
 // Retire implements rotate.Rotator. Where the manifest describes no call that revokes, it only looks.
