@@ -137,6 +137,7 @@ func tryOut(ts *testscript.TestScript, args []string, build func() (string, erro
 	if b.tried != nil {
 		ts.Fatalf("the script tries out one stand-in")
 	}
+	ts.Check(os.Chdir(ts.MkAbs(".")))
 	b.tried = newTurns()
 	ctx, interrupt := context.WithCancel(context.Background())
 	ended, file := make(chan int, 1), ts.MkAbs("tryout.env")
