@@ -56,6 +56,7 @@ type bench struct {
 	name         string
 	*stage.Stage               // nil until the script opens one
 	tried        *turns        // of the stand-in that the script tries out; nil without
+	told         *safeBuffer   // what that tells
 	step         time.Duration // how much time passes while a command waits
 	code         int           // of the last rotary command
 	seen         outputs
@@ -89,7 +90,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched, "wrote": cmdWrote,
 			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "console": cmdConsole, "accepts": cmdAccepts,
-			"advanced": cmdAdvanced, "tryout": func(ts *testscript.TestScript, _ bool, args []string) { tryOut(ts, args, build) }, "pass": cmdPass,
+			"advanced": cmdAdvanced, "tryout": func(ts *testscript.TestScript, _ bool, args []string) { tryOut(ts, args, build) }, "pass": cmdPass, "told": cmdTold,
 			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()

@@ -31,7 +31,7 @@ type standinCmd struct {
 func (standinCmd) Help() string {
 	return `Sets an environment up on the embedded stand-in and serves it on free loopback ports until it is interrupted: with what your manifest names, its services, repositories and projects are there, and so are its databases and vendors' APIs, which are played in this process. It prints the variables that point rotary, any AWS SDK, the AWS CLI and Terraform at it, and what to do next. Nothing real is reached or changed, and nothing is kept. Without a rotary.yaml here it takes the example that rotary carries.
 
-Whoever is refused a credential is told on standard error, and so is what the pipeline of a service with roll: false deploys, ten minutes after its bucket has changed.
+Whoever is refused a credential is told on standard error, and so is what the pipeline of a service with roll: false deploys, ten minutes after its bucket has changed. A manifest that you edit meanwhile is deployed again.
 
 Exit code 0 when it is interrupted, 1 when it cannot be set up, 2 where the manifest or the command line is invalid.
 
@@ -229,8 +229,9 @@ const turnEvery = 100 * time.Millisecond
 
 // turn moves the world's clock until the command is interrupted. It alone does.
 func (c standinCmd) turn(a *app, w served) {
-	writes := 0
+	writes, edits := 0, w.watchManifest()
 	for a.wait(a.ctx, turnEvery) == nil {
+		edits.deploy(a, w)
 		if n := w.Tap.Writes(); n != writes && w.stage != nil {
 			writes = n
 			w.stage.AcceptCurrent()

@@ -70,7 +70,7 @@ func (c standinCmd) listLimits(w served) (lines []string) {
 	case !w.deployed:
 		lines = append(lines, "no pipeline is deployed, because make build has not built the Lambdas: rotary apply "+env.Name+" --direct")
 	case env.Mode == manifest.Observe:
-		lines = append(lines, "mode observe writes nothing: for a rotation write mode: retire, and start this again")
+		lines = append(lines, "mode observe writes nothing: edit it (propagate, then retire), and the manifest is deployed again")
 	case c.Scene == string(stage.Article) && !w.atRest:
 		lines = append(lines, "the first deploy is not at rest yet: rotary status "+env.Name)
 	}

@@ -138,13 +138,14 @@ func tryOut(ts *testscript.TestScript, args []string, build func() (string, erro
 		ts.Fatalf("the script tries out one stand-in")
 	}
 	ts.Check(os.Chdir(ts.MkAbs(".")))
-	b.tried = newTurns()
+	b.tried, b.told = newTurns(), &safeBuffer{}
 	ctx, interrupt := context.WithCancel(context.Background())
 	ended, file := make(chan int, 1), ts.MkAbs("tryout.env")
-	var out, errs safeBuffer
+	var out safeBuffer
+	errs := b.told
 	go func() {
 		command := append([]string{"standin", "--lambdas", lambdas, "--write", file}, args...)
-		ended <- runIn(ctx, outside{now: b.tried.now, wait: b.tried.wait, typed: func() bool { return false }}, command, terminal{nil, &out, &errs})
+		ended <- runIn(ctx, outside{now: b.tried.now, wait: b.tried.wait, typed: func() bool { return false }}, command, terminal{nil, &out, errs})
 	}()
 	ts.Defer(func() {
 		interrupt()
@@ -169,6 +170,13 @@ func cmdPass(ts *testscript.TestScript, _ bool, args []string) {
 	d, err := time.ParseDuration(args[0])
 	ts.Check(err)
 	of(ts).tried.pass(d)
+}
+
+// cmdTold checks what the stand-in has told on standard error so far: told TEXT.
+func cmdTold(ts *testscript.TestScript, neg bool, args []string) {
+	if text := of(ts).told.String(); strings.Contains(text, args[0]) == neg {
+		ts.Fatalf("the stand-in has told:\n%s", text)
+	}
 }
 
 // safeBuffer is a buffer that one goroutine writes while another one reads.

@@ -149,21 +149,26 @@ func (s *Stage) deployFirst(ctx context.Context, c Config) error {
 	if err := s.Pipeline(ctx, s.newDeployment()); err != nil {
 		return err
 	}
-	rotators := []string{manifest.Random, manifest.AWSAccessKey}
-	if s.backends != nil {
-		s.playPipelines(ctx)
-		rotators = append(rotators, manifest.Postgres, manifest.MySQL, manifest.HTTP)
+	if s.backends == nil {
+		return s.Rotations(ctx, s.Env, manifest.Random, manifest.AWSAccessKey)
 	}
-	return s.Rotations(ctx, s.Env, rotators...)
+	s.playPipelines(ctx)
+	return s.Rotations(ctx, s.Env, scheduled...)
 }
+
+// scheduled are the rotators that can rotate where databases and vendors are played.
+var scheduled = []string{manifest.Random, manifest.AWSAccessKey, manifest.Postgres, manifest.MySQL, manifest.HTTP}
 
 // settling is how long what was deployed before rotary has run when that comes.
 const settling = 20 * time.Minute
 
-// seedSources puts first values into the sources that are not to stay empty.
+// seedSources puts first values into the sources that are not to stay empty and have none.
 func (s *Stage) seedSources(ctx context.Context) error {
 	for _, source := range s.Env.Sources {
-		if s.config.Scene == Empty && !s.isMadeBefore(source) || slices.Contains(s.config.Unseeded, source.Name) {
+		switch {
+		case s.Values[source.Name] != nil, slices.Contains(s.config.Unseeded, source.Name):
+			continue
+		case s.config.Scene == Empty && !s.isMadeBefore(source):
 			continue
 		}
 		values, err := s.Seed(ctx, source)

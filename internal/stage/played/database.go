@@ -103,7 +103,7 @@ func (d *database) Retire(_ context.Context, e sqluser.Retirement) error {
 // Of a source that is neither a database's nor its administrator's, it does nothing.
 func (b *Backends) Learn(s manifest.Source, values bucket.Source) {
 	admin := ""
-	for _, other := range b.Environment.Sources {
+	for _, other := range b.environment().Sources {
 		isDatabase := other.Rotate.Kind() == manifest.Postgres || other.Rotate.Kind() == manifest.MySQL
 		if isDatabase && (other.Name == s.Name || other.Rotate.Admin() == s.Name) {
 			admin = cmp.Or(other.Rotate.Admin(), other.Name)
@@ -209,12 +209,12 @@ func (b *Backends) makeLogin(s manifest.Source, name, product string, admin mani
 // findProduct returns the scheme of a database's URL and the source of its administrator, for a source that holds either
 // one's login.
 func (b *Backends) findProduct(s manifest.Source) (product string, admin manifest.Source, is bool) {
-	for _, other := range b.Environment.Sources {
+	for _, other := range b.environment().Sources {
 		kind := other.Rotate.Kind()
 		if kind != manifest.Postgres && kind != manifest.MySQL || other.Name != s.Name && other.Rotate.Admin() != s.Name {
 			continue
 		}
-		admin, _ = b.Environment.Source(other.Rotate.Admin())
+		admin, _ = b.environment().Source(other.Rotate.Admin())
 		return kind, admin, true
 	}
 	return "", admin, false

@@ -44,15 +44,30 @@ type Backends struct {
 // New returns the targets of an environment. What accepts the login of a database asks it from then on.
 func New(c Config) *Backends {
 	b := &Backends{Config: c, databases: map[string]*database{}, vendors: map[string]*vendor{}}
-	for _, s := range c.Environment.Sources {
+	b.SetEnvironment(c.Environment)
+	return b
+}
+
+// SetEnvironment goes on with another manifest's environment: what was accepted still is.
+func (b *Backends) SetEnvironment(env *manifest.Environment) {
+	b.mu.Lock()
+	b.Environment = env
+	b.mu.Unlock()
+	for _, s := range env.Sources {
 		switch s.Rotate.Kind() {
 		case manifest.Postgres, manifest.MySQL:
 			b.askDatabase(s)
 		case manifest.HTTP:
-			b.vendors[s.Name] = &vendor{Backends: b, source: s, made: map[string]rotate.Values{}, ended: map[string]bool{}}
+			b.addVendor(s)
 		}
 	}
-	return b
+}
+
+// environment returns the environment as its manifest has it now.
+func (b *Backends) environment() *manifest.Environment {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Environment
 }
 
 // Plays reports whether the target of a source is played.
@@ -83,16 +98,17 @@ func (b *Backends) Handle(ctx context.Context, payload []byte) (answer []byte, d
 	if json.Unmarshal(payload, &r) != nil {
 		return nil, false, nil
 	}
-	source, known := b.findSource(r)
+	env := b.environment()
+	source, known := r.findSource(env)
 	if !known || !Plays(source) {
 		return nil, false, nil
 	}
-	if b.Environment.Mode == manifest.Observe && r.Step == "createSecret" {
+	if env.Mode == manifest.Observe && r.Step == "createSecret" {
 		return nil, true, &rotate.Refused{Source: source.Name, Reason: "mode observe makes no credential"}
 	}
 	out, err := r.askJob(ctx, rotate.Job{
 		Store: b.Store.WithRotationToken(secret.New(r.RotationToken)), Source: source, Rotator: b.openRotator(source),
-		Environment: b.Environment,
+		Environment: env,
 	})
 	if err != nil {
 		return nil, true, err
@@ -101,18 +117,18 @@ func (b *Backends) Handle(ctx context.Context, payload []byte) (answer []byte, d
 	return answer, true, err
 }
 
-func (b *Backends) findSource(r request) (manifest.Source, bool) {
+func (r request) findSource(env *manifest.Environment) (manifest.Source, bool) {
 	switch {
 	case r.Advance != nil:
-		return b.Environment.Source(r.Advance.Source)
+		return env.Source(r.Advance.Source)
 	case r.Confirm != nil:
-		return b.Environment.Source(r.Confirm.Source)
+		return env.Source(r.Confirm.Source)
 	case r.Rollback != nil:
-		return b.Environment.Source(r.Rollback.Source)
+		return env.Source(r.Rollback.Source)
 	case r.Test != nil:
-		return b.Environment.Source(r.Test.Source)
+		return env.Source(r.Test.Source)
 	}
-	return b.Environment.SourceBySecret(r.SecretId)
+	return env.SourceBySecret(r.SecretId)
 }
 
 func (r request) askJob(ctx context.Context, job rotate.Job) (any, error) {
@@ -144,13 +160,14 @@ func (b *Backends) openRotator(s manifest.Source) rotate.Rotator {
 
 // findAdmin returns the source with the administrator's login, which is read at each use.
 func (b *Backends) findAdmin(s manifest.Source) sqluser.Admin {
-	admin, known := b.Environment.Source(s.Rotate.Admin())
+	env := b.environment()
+	admin, known := env.Source(s.Rotate.Admin())
 	if !known {
 		admin.Name = s.Rotate.Admin()
 	}
 	return sqluser.Admin{Source: admin, Read: func(ctx context.Context) (rotate.Values, error) {
 		if !known {
-			return nil, fmt.Errorf("environment %s has no source %s", b.Environment.Name, admin.Name)
+			return nil, fmt.Errorf("environment %s has no source %s", env.Name, admin.Name)
 		}
 		return rotate.Current(ctx, b.Store, admin)
 	}}

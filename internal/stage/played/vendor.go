@@ -22,6 +22,16 @@ type vendor struct {
 	ended  map[string]bool          // what it once accepted, by key and value
 }
 
+// addVendor makes the vendor of a source, or tells it what the source is now.
+func (b *Backends) addVendor(s manifest.Source) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.vendors[s.Name] == nil {
+		b.vendors[s.Name] = &vendor{Backends: b, made: map[string]rotate.Values{}, ended: map[string]bool{}}
+	}
+	b.vendors[s.Name].source = s
+}
+
 // Create implements rotate.Rotator.
 func (v *vendor) Create(_ context.Context, s rotate.Start) (rotate.Values, error) {
 	v.mu.Lock()
