@@ -2,13 +2,15 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
+	"syscall"
 	"time"
 
 	rotary "github.com/rotary-secrets/rotary"
@@ -47,6 +49,11 @@ const accountScene = "account"
 func (c standinCmd) Run(a *app) (err error) {
 	if err := c.check(); err != nil {
 		return invalid{err}
+	}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup asks for that
+		var stop context.CancelFunc
+		a.ctx, stop = signal.NotifyContext(a.ctx, syscall.SIGHUP) // its terminal is closed
+		defer stop()
 	}
 	dir, err := os.MkdirTemp("", "rotary-standin-")
 	if err != nil {
@@ -215,10 +222,10 @@ func (a *app) refusal(r standin.Refusal) { fmt.Fprintln(a.err, "REFUSED "+r.Stri
 // delivery prints that the own pipeline of a service has deployed.
 func (a *app) delivery(consumer string, err error) {
 	if err != nil && a.ctx.Err() == nil {
-		fmt.Fprintf(a.err, "rotary: the pipeline of %s cannot deploy: %v\n", consumer, err)
+		fmt.Fprintf(a.err, "rotary: the pipeline of %s cannot deploy it: %v\n", consumer, err)
 		return
 	}
-	fmt.Fprintf(a.err, "rotary: the pipeline of %s has deployed it with its bucket's version\n", consumer)
+	fmt.Fprintf(a.err, "rotary: the pipeline of %s has deployed it with its bucket's current version\n", consumer)
 }
 
 // forget removes the file of variables: where it is, they work.
@@ -274,7 +281,6 @@ func (w served) describeWorld(scene string) string {
 		return "account " + w.account + " is empty"
 	}
 	env := w.stage.Env
-	text := fmt.Sprintf("%s is set up (%s): %s, %s, %s", env.Name, scene, countNoun(len(env.Sources), "source"),
+	return fmt.Sprintf("%s is set up (%s): %s, %s, %s", env.Name, scene, countNoun(len(env.Sources), "source"),
 		countNoun(len(env.Buckets), "bucket"), countNoun(len(env.Consumers), "consumer"))
-	return strings.TrimSpace(text)
 }

@@ -49,7 +49,7 @@ func parseClock(text string) (c worldClock, err error) {
 
 // leastWait is how long a command waits at least, in real time, where it would wait at all: the stand-in has other
 // things to do than to be asked.
-const leastWait = 250 * time.Millisecond
+const leastWait = 500 * time.Millisecond
 
 // followStandin makes a command's time that of the stand-in, where the shell has its variables and they lead to this
 // machine: no wait for anything real becomes shorter.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/stage/played"
@@ -100,12 +101,46 @@ func (w served) listNext() []string {
 	if !w.deployed || env.Mode == manifest.Observe {
 		return append(lines, "rotary plan "+env.Name)
 	}
-	for _, kind := range []string{manifest.Random, manifest.Postgres, manifest.MySQL, manifest.AWSAccessKey, manifest.HTTP} {
-		if s, some := w.findSource(func(s manifest.Source) bool { return s.Rotate.Kind() == kind }); some {
-			return append(lines, fmt.Sprintf("rotary rotate %s %s --wait", env.Name, s.Name))
-		}
+	if s, some := w.findQuickest(); some {
+		lines = append(lines, fmt.Sprintf("rotary rotate %s %s --wait", env.Name, s.Name))
 	}
 	return lines
+}
+
+// findQuickest returns a source whose rotation ends before others': in the fewest steps, with the shortest drain.
+func (w served) findQuickest() (quickest manifest.Source, some bool) {
+	least := time.Duration(0)
+	for _, s := range w.stage.Env.Sources {
+		if slices.Contains([]string{manifest.Manual, manifest.Managed, manifest.Never}, s.Rotate.Kind()) {
+			continue
+		}
+		steps := time.Duration(1)
+		if s.Symmetric() != "" {
+			steps = 3
+		}
+		if takes := steps * (rolloutTime + w.findDrain(s)); !some || takes < least {
+			quickest, least, some = s, takes, true
+		}
+	}
+	return quickest, some
+}
+
+// rolloutTime is about what one step of a rotation takes without a drain.
+const rolloutTime = 15 * time.Minute
+
+// findDrain returns the longest drain among the readers of a source.
+func (w served) findDrain(s manifest.Source) (longest time.Duration) {
+	env := w.stage.Env
+	readers := env.SourceReaders(s.Name)
+	for _, b := range env.Buckets {
+		if slices.ContainsFunc(env.Entries(b), func(e manifest.Entry) bool { return e.Source == s.Name }) {
+			readers = append(readers, env.Readers(b.Name)...)
+		}
+	}
+	for _, c := range readers {
+		longest = max(longest, c.Drain().Std())
+	}
+	return longest
 }
 
 // findSource returns the environment's first source that is so.
