@@ -34,7 +34,7 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 # simulation it looks at a sample: worlds share nothing but what they are made of. Of ECS's driver and the command line it
 # looks at the tests in which something is shared.
 concurrent := \bgo func|\.Go\(|\bsync\.|\batomic\.|\bt\.Parallel\(
-alone      := cmd/rotary|internal/(arch|contract/.*|moto|mutants|rehearsal|simulation.*)|pkg/(manifest|credential|consume/ecs)|pkg/rotate/(httpapi|mysql|postgres|random|sqluser)
+alone      := cmd/rotary|internal/(arch|contract/.*|moto|mutants|rehearsal|simulation.*)|pkg/(manifest|credential|consume/ecs|settings)|pkg/rotate/(httpapi|mysql|postgres|random|sqluser)
 sampled    := TestOneFault|TestDriversOfOneProcess|TestTheStandin
 raced       = $$(grep -rlE '$(concurrent)' --include='*.go' cmd internal lambdas pkg | xargs -n1 dirname | sort -u | \
 	grep -vE '/testdata/|^($(alone))$$' | sed 's|^|./|')
@@ -42,9 +42,9 @@ raced       = $$(grep -rlE '$(concurrent)' --include='*.go' cmd internal lambdas
 gotestsum   = go tool -modfile=$(1)tools/go.mod gotestsum --format pkgname --format-hide-empty-pkg --
 
 # What make test does, in this order. Each test runs once, but for the sample of the simulation.
-checks := contracts databases check race rest infra
+checks := contracts databases check race rest settings infra
 
-.PHONY: help manifest build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench sim exhaust fuzz cover mutants contracts databases clean
+.PHONY: help manifest build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench sim exhaust fuzz cover mutants contracts settings databases clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -159,6 +159,8 @@ rest: ## the tests that race leaves out; all of them where it cannot run
 lint: ## golangci-lint; the first run builds it, in two minutes
 	@echo "lint     .golangci.yml"
 	@$(tool) golangci-lint run ./...
+	@echo "lint     pkg/settings"
+	@cd pkg/settings && go tool -modfile=../../tools/go.mod golangci-lint run --config ../../.golangci.yml ./...
 	@echo "lint     infra"
 	@cd infra && go tool -modfile=../tools/go.mod golangci-lint run --config ../.golangci.yml ./...
 
@@ -168,16 +170,17 @@ bench: ## benchmarks
 sim: ## random schedules of a month each, by seed: SEEDS (20000)
 	@go run ./internal/simulation/sim -seeds $(or $(SEEDS),20000)
 
-exhaust: ## every fault at every call of every scenario, every pair, everybody else's actions in between; every pasted value; an hour
-	@go test ./internal/simulation -run 'TestOneFault|TestTwoFaults|TestFaultsInABusyWorld|TestWhateverOthersDoMeanwhile|TestAnyConsumer' -v -timeout 6h \
-		-args -every 1 -pairs 1 -besides 1 -redeployed 1
+exhaust: ## every fault at every call of every scenario, every pair, everybody else's actions in between: many hours; goes on where it was interrupted
+	@go test ./internal/simulation -run 'TestOneFault|TestTwoFaults|TestFaultsInABusyWorld|TestWhateverOthersDoMeanwhile|TestAnyConsumer' -v -timeout 48h \
+		-args -every 1 -pairs 1 -besides 1 -redeployed 1 -done '$(CURDIR)/build/exhaust'
 	@go test ./pkg/manifest -run TestNoMessage -args -every 1
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
-	@set -e; for package in $$(go list ./pkg/... ./lambdas/...); do \
-		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	@set -e; for package in $$(go list ./pkg/... ./lambdas/...) pkg/settings; do \
+		folder=.; if [ $$package = pkg/settings ]; then folder=$$package package=.; fi; \
+		for target in $$(go test -C $$folder -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "fuzz     $$target in $$package"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),10s) $$package; \
+			go test -C $$folder -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),10s) $$package; \
 		done; \
 	done
 
@@ -186,6 +189,13 @@ mutants: ## seed protocol bugs, one by one: some test must catch each; goes on w
 
 contracts: ## install what vendors publish about their APIs (npm ci), for the tests that check against it
 	@$(call npm_ci,contracts,contracts)
+	@$(call npm_ci,contracts/settings,what checks generated settings)
+
+settings: ## test pkg/settings, a module of its own that other programs use
+	@echo "check    pkg/settings"
+	@cd pkg/settings && go mod tidy -diff && go vet ./...
+	@echo "test     pkg/settings"
+	@cd pkg/settings && $(call gotestsum,../../) ./...
 
 databases: build/mariadb-plugins/simple_password_check.so ## install MariaDB for the tests (apt-get, without a service), where it is missing
 	@if [ -n "$$ROTARY_MARIADB_BIN" ] || PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null; then exit 0; fi; \

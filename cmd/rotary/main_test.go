@@ -153,7 +153,7 @@ func (o *outputs) keep(args []string, texts ...string) {
 
 func (b *bench) run(ts *testscript.TestScript, args []string, t terminal) int {
 	ts.Check(os.Chdir(ts.MkAbs(".")))
-	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST", "ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE", clockVariable} {
+	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST", "GOPACKAGE", "ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE", clockVariable} {
 		ts.Check(os.Setenv(name, ts.Getenv(name)))
 	}
 	ctx, cancel := context.WithCancel(context.Background())

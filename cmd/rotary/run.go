@@ -48,6 +48,7 @@ type commands struct {
 	Validate validateCmd `cmd:"" group:"Setting up" help:"Check the manifest; every problem with file, line and column."`
 	Schema   schemaCmd   `cmd:"" group:"Setting up" help:"Print the manifest's JSON Schema, for editors."`
 	Compute  computeCmd  `cmd:"" group:"Setting up" help:"Compute an environment's buckets from a file, offline."`
+	Settings settingsCmd `cmd:"" group:"Setting up" help:"Write a bucket's settings as typed code, for the program that reads it."`
 
 	Plan   planCmd   `cmd:"" group:"Daily" help:"Show what the next pass would do. Changes nothing."`
 	Status statusCmd `cmd:"" group:"Daily" help:"Show every source, consumer and owed retirement."`

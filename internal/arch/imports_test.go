@@ -1,7 +1,10 @@
 package arch
 
 import (
+	"bytes"
+	"os"
 	"path"
+	"path/filepath"
 	"strconv"
 	"testing"
 )
@@ -9,6 +12,9 @@ import (
 // pure are the packages that decide: functions of values, each importing only those before it.
 var pure = []string{"pkg/secret", "pkg/duration", "pkg/rotate/httpapi/vendorapi", "pkg/manifest", "pkg/bucket", "pkg/history",
 	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential"}
+
+// offline are the packages that read and write nothing: the pure ones, and what generates code for other programs.
+var offline = with(pure, "pkg/settingsgen")
 
 // callers are the packages with which drivers call other APIs. They depend on no other package of ours.
 var callers = []string{"pkg/httpcall", "pkg/retry", "pkg/awserr"}
@@ -34,6 +40,7 @@ var directions = []struct {
 	{"pkg/decode", nil},
 	{"pkg/credential", with(pure[:4], "pkg/dsn", "pkg/decode")},
 	{"pkg/event", []string{"pkg/manifest"}},
+	{"pkg/settingsgen", []string{"pkg/manifest"}},
 	{"pkg/reconcile", pure},
 	{"pkg/retry", nil},
 	{"pkg/awserr", nil},
@@ -121,7 +128,7 @@ var harmless = map[[2]string]string{
 func TestPurePackagesReachNothingOutside(t *testing.T) {
 	used := map[[2]string]bool{}
 	for _, f := range read(t).all {
-		if f.test || !matches(f.folder, pure...) {
+		if f.test || !matches(f.folder, offline...) {
 			continue
 		}
 		for _, spec := range f.Imports {
@@ -179,5 +186,13 @@ func TestALambdaLinksOnlyWhatItUses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheModuleForOtherProgramsNeedsNothing: pkg/settings is linked into programs that have nothing to do with AWS.
+func TestTheModuleForOtherProgramsNeedsNothing(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "pkg/settings/go.mod"))
+	if err != nil || bytes.Contains(text, []byte("require")) || !bytes.HasPrefix(text, []byte("module "+module+"/pkg/settings\n")) {
+		t.Errorf("pkg/settings is no module, or needs another one: %v %s", err, text)
 	}
 }

@@ -50,7 +50,7 @@ var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "T
 func TestDecisionsHaveNoClock(t *testing.T) {
 	all := read(t)
 	for _, f := range all.all {
-		if f.test || !matches(f.folder, pure...) {
+		if f.test || !matches(f.folder, offline...) {
 			continue
 		}
 		ast.Inspect(f.File, func(n ast.Node) bool {

@@ -117,7 +117,7 @@ func try(t *testing.T, s Scenario, all iter.Seq[Schedule], enough int) {
 	if *stop > 0 {
 		enough = *stop
 	}
-	tally, err := s.Try(t.Context(), all, enough)
+	tally, err := s.tryAll(t, all, enough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +131,18 @@ func try(t *testing.T, s Scenario, all iter.Seq[Schedule], enough int) {
 		t.Errorf("%s", f)
 	}
 	t.Logf("%d runs, %d failures", tally.Runs, len(tally.Failures))
+}
+
+// tryAll is Try, or with -done what is left of it.
+func (s Scenario) tryAll(t *testing.T, all iter.Seq[Schedule], enough int) (Tally, error) {
+	if *done == "" {
+		return s.Try(t.Context(), all, enough)
+	}
+	p, err := readProgress(*done)
+	if err != nil {
+		return Tally{}, err
+	}
+	return s.playOn(t, p, all, enough)
 }
 
 func BenchmarkHappy(b *testing.B) {
