@@ -269,8 +269,8 @@ func (w served) listVariables() map[string]string {
 		"AWS_EC2_METADATA_DISABLED": "true", "ROTARY_GITHUB_URL": w.at.GitHub,
 		"ROTARY_VERCEL_URL": w.at.Vercel, "ROTARY_GITHUB_PAUSE": "off", clockVariable: w.clock.String(),
 	}
-	if path, err := filepath.Abs(w.manifest); w.manifest != "" && err == nil {
-		all["ROTARY_MANIFEST"] = path
+	if path, err := filepath.Abs(w.manifest); w.manifest != "" && w.manifest != defaultManifest && err == nil {
+		all["ROTARY_MANIFEST"] = path // commands would not find it
 	}
 	return all
 }
