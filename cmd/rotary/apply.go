@@ -113,9 +113,13 @@ func (s *session) onlyObserve() error {
 
 // runPasses runs passes, here or by asking the pipeline, and follows them.
 func (c applyCmd) runPasses(s *session) error {
+	w := &watch{
+		session: s, title: "apply", done: "applied", goal: operate.Dead, settled: c.isDone, timeout: c.Timeout,
+		sources: []string{operate.Everything}, steps: true, local: c.Direct,
+	}
 	if c.Direct {
-		run := func() (plan.Report, error) { return s.newPass(c.AcceptRemovals, false).Run(s.ctx) }
-		return s.followPursuit(pursuit{run, c.isDone, c.Timeout})
+		w.look = func() (plan.Report, error) { return s.newPass(c.AcceptRemovals, false).Run(s.ctx) }
+		return w.run()
 	}
 	request := event.Request{
 		Rotary: "apply", Environment: s.env.Name, Execution: strconv.FormatInt(s.now().UnixNano(), 36),
@@ -124,7 +128,7 @@ func (c applyCmd) runPasses(s *session) error {
 	if err := pipeline.Ask(s.ctx, s.env, sqs.NewFromConfig(s.cfg), request); err != nil {
 		return err
 	}
-	return s.followPursuit(pursuit{s.lookNow, c.isDone, c.Timeout})
+	return w.run()
 }
 
 // isDone ends the following once nothing is left but to wait for time or people. A look does not know which removals
@@ -146,7 +150,7 @@ func describeRemaining(r plan.Report) error {
 	if next := findSoonest(r); !next.IsZero() {
 		text += ", the first of them " + next.Sub(r.At).Round(time.Second).String() + " from now"
 	}
-	return unfinished{text}
+	return unfinished{text + "; to see what: rotary wait " + r.Environment}
 }
 
 // findSoonest is when the first wait that knows its end is over; zero where none does.

@@ -20,9 +20,7 @@ func (d *desk) campaign(parallel int) *campaign {
 		current, _ := d.history(source.Name).Current()
 		report.Sources = append(report.Sources, plan.SourceReport{Name: source.Name, Version: current.ID})
 	}
-	c := newCampaign(d.session, rotateCmd{Parallel: parallel, Timeout: time.Hour}, report)
-	c.board = newBoard(false, c.viewRows())
-	return c
+	return newCampaign(d.session, rotateCmd{Parallel: parallel, Timeout: time.Hour}, d.env.Sources, report)
 }
 
 func (c *campaign) states() string {
@@ -44,7 +42,7 @@ func TestSoManyRotationsAreUnderWayAtOnceAndNoMore(t *testing.T) {
 			t.Errorf("%d at once: %s", parallel, got)
 		}
 		most, now := 0, 0
-		for _, line := range regexp.MustCompile(`(?m)^\d\d:\S+  \w: (rotating|rotated)`).FindAllStringSubmatch(d.out.String(), -1) {
+		for _, line := range regexp.MustCompile(`(?m)^\d\d:\S+ \w: (rotating|rotated)`).FindAllStringSubmatch(d.out.String(), -1) {
 			if line[1] == "rotated" {
 				now--
 			} else {
@@ -64,7 +62,7 @@ func TestARotationThatTakesTooLongKeepsNoOtherFromStarting(t *testing.T) {
 	c := d.campaign(1)
 	start := d.now()
 	err := c.runTurns()
-	if _, is := errors.AsType[unfinished](err); !is || !strings.Contains(err.Error(), "not finished: a; rotary status dev shows them") {
+	if _, is := errors.AsType[unfinished](err); !is || !strings.Contains(err.Error(), "not finished: a; it goes on: rotary wait dev") {
 		t.Errorf("error %v", err)
 	}
 	if got := c.states(); got != "a goes on, b rotated, c rotated, d rotated, e rotated" || d.now().Sub(start) > 11*time.Minute {
@@ -81,7 +79,7 @@ func TestARotationThatTakesTooLongKeepsNoOtherFromBeingFollowed(t *testing.T) {
 	if got := c.states(); got != "a rotating, b rotated, c rotated, d rotated, e rotated" || !is {
 		t.Errorf("%s", got)
 	}
-	if !strings.Contains(c.viewRows()[1].Detail, "the old credential waits") {
+	if !strings.Contains(c.viewRows()[1].Detail, "written 0 of 1") {
 		t.Errorf("of b it says %q", c.viewRows()[1].Detail)
 	}
 }
@@ -155,10 +153,10 @@ func TestAnInterruptLeavesWhatHasNotStarted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	c.ctx, c.app.wait = ctx, func(context.Context, time.Duration) error { interrupt(); return ctx.Err() }
 	code := d.reportError(c.runTurns())
-	if got := c.states(); got != "a rotating, b rotating, c waiting, d waiting, e waiting" || code != exitFailed {
+	if got := c.states(); got != "a rotating, b rotating, c waiting, d waiting, e waiting" || code != exitUnfinished {
 		t.Errorf("exit code %d and %s", code, got)
 	}
-	for _, want := range []string{"not finished: a, b, c, d, e; rotary status dev shows them: context canceled", "rotary: interrupted"} {
+	for _, want := range []string{"Stopped. Not started: c, d, e. What has started goes on: rotary wait dev\n"} {
 		if !strings.Contains(d.out.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, d.out.String())
 		}

@@ -57,10 +57,10 @@ func newDesk(t *testing.T) *desk {
 		}
 	})
 	d := &desk{t: t, stage: s, store: store.New(s.Secrets())}
-	a := &app{terminal: terminal{nil, &d.out, &d.out}, ctx: t.Context(), outside: outside{now: s.Clock.Now, wait: func(ctx context.Context, pause time.Duration) error {
+	a := &app{terminal: terminal{nil, &d.out, &d.out}, ctx: t.Context(), outside: piped(outside{now: s.Clock.Now, wait: func(ctx context.Context, pause time.Duration) error {
 		s.Advance(pause)
 		return ctx.Err()
-	}}}
+	}})}
 	d.session = &session{app: a, env: s.Env, cfg: s.Config(s.Env.Account, s.Env.Region)}
 	s.Region(s.Env.Account, s.Env.Region).Lambda.Register(lambdahost.Function{
 		Name: "rotary-dev-rotate", Callers: []string{"secretsmanager.amazonaws.com"}, Handler: d.rotate,

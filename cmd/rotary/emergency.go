@@ -32,11 +32,13 @@ func (c rotateCmd) rotateInEmergency(s *session, source manifest.Source) error {
 	if err != nil {
 		return err
 	}
-	if err := s.printEmergency(e, h, version, c.Wait); err != nil || !c.Wait {
-		return err
+	if !c.Wait {
+		return s.printEmergency(e, h, version)
 	}
-	watch := &operate.Watch{Source: source.Name, Before: e.Before(), Version: version}
-	return s.followPursuit(pursuit{s.lookNow, followRotation(watch), c.Timeout})
+	w := c.newWatch(s, source.Name)
+	w.note(report)
+	w.tracker.Start(operate.Watch{Source: source.Name, Before: e.Before(), Version: version}, report.At)
+	return w.run()
 }
 
 // findEmergency decides what an emergency does. It changes nothing.
@@ -59,17 +61,15 @@ func describeEmergency(e operate.Emergency) string {
 	return "begin this emergency"
 }
 
-// printEmergency prints that an emergency has started; where it is followed, a program gets the last report instead.
-func (s *session) printEmergency(e operate.Emergency, h operate.Harm, version string, followed bool) error {
+// printEmergency prints that an emergency has started.
+func (s *session) printEmergency(e operate.Emergency, h operate.Harm, version string) error {
 	switch {
-	case s.json && !followed:
-		return s.printJSON(map[string]any{"source": e.Source.Name, "version": version, "emergency": viewHarm(h)})
 	case s.json:
-		return nil
+		return s.printJSON(map[string]any{"source": e.Source.Name, "version": version, "emergency": viewHarm(h)})
 	case e.Begins():
-		return s.printStarted(e.Source, version, followed)
+		return s.printStarted(e.Source, version)
 	}
-	_, err := fmt.Fprintf(s.out, "%s: the emergency's version %s is under way; rotary status %s shows who follows\n",
-		e.Source.Name, history.Short(version), s.env.Name)
+	_, err := fmt.Fprintf(s.out, "%s: the emergency's version %s is under way; to see who follows: %s\n",
+		e.Source.Name, history.Short(version), s.joinCommand(e.Source.Name))
 	return err
 }

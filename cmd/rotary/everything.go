@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -28,12 +29,13 @@ type campaign struct {
 	*session
 	rotateCmd
 	operate.Campaign
-	rows  []*row
-	board *board
+	rows    []*row
+	display *display
+	told    map[string]string // what was said of each source that is not followed yet
 }
 
-// rotateAll rotates every source.
-func (c rotateCmd) rotateAll(a *app) error {
+// rotateMany rotates every source, or those that are named.
+func (c rotateCmd) rotateMany(a *app) error {
 	env, err := a.readEnvironment(c.Env)
 	if err != nil {
 		return err
@@ -41,29 +43,56 @@ func (c rotateCmd) rotateAll(a *app) error {
 	if err := c.checkBuilt(a, env); err != nil {
 		return err
 	}
-	if err := operate.CheckMode(env, "every source", c.Deadline != nil); err != nil {
+	sources, what, err := c.chooseSources(a, env)
+	if err != nil {
+		return err
+	}
+	if err := operate.CheckMode(env, what, c.Deadline != nil); err != nil {
 		return err
 	}
 	s, err := a.connectSession(env)
 	if err != nil {
 		return err
 	}
-	report, err := s.lookAtPipeline("every source")
+	report, err := s.lookAtPipeline(what)
 	if err != nil {
 		return err
 	}
 	c.Parallel = cmp.Or(c.Parallel, defaultParallel)
-	all := newCampaign(s, c, report)
+	all := newCampaign(s, c, sources, report)
 	if err := all.askToAgree(); err != nil {
 		return err
 	}
-	all.board = newBoard(a.hasScreen(), all.viewRows())
 	return all.runTurns()
 }
 
+// chooseSources returns the sources that are meant, each once, and how errors name them.
+func (c rotateCmd) chooseSources(
+	a *app, env *manifest.Environment,
+) (sources []manifest.Source, what string, err error) {
+	if c.All {
+		return env.Sources, "every source", nil
+	}
+	for i, name := range c.Sources {
+		_, source, err := a.findSource(c.Env, name)
+		if err != nil {
+			return nil, "", err
+		}
+		if err := c.checkRotatable(env, source); err != nil {
+			return nil, "", err
+		}
+		if !slices.Contains(c.Sources[:i], name) {
+			sources = append(sources, source)
+		}
+	}
+	return sources, strings.Join(c.Sources, ", "), nil
+}
+
 // newCampaign decides what to do about each source. It changes nothing.
-func newCampaign(s *session, c rotateCmd, report plan.Report) *campaign {
-	all := &campaign{session: s, rotateCmd: c}
+func newCampaign(s *session, c rotateCmd, sources []manifest.Source, report plan.Report) *campaign {
+	all := &campaign{
+		session: s, rotateCmd: c, told: map[string]string{}, display: &display{app: s.app, environment: s.env.Name},
+	}
 	all.Campaign = operate.Campaign{
 		Operator: s.newOperator(), Parallel: c.Parallel, Follow: c.Wait, Clock: s.now,
 		Look: func(context.Context) (plan.Report, bool, error) {
@@ -71,9 +100,15 @@ func newCampaign(s *session, c rotateCmd, report plan.Report) *campaign {
 			return r, isBusy(err), err
 		},
 	}
-	for _, source := range s.env.Sources {
+	var names []string
+	for _, source := range sources {
+		names = append(names, source.Name)
 		r := all.decideRow(source, report)
 		all.rows, all.Rows = append(all.rows, r), append(all.Rows, r.Row)
+	}
+	all.Tracker.Note(report, names)
+	for _, v := range all.viewRows() {
+		all.told[v.Source] = v.describeRow()
 	}
 	return all
 }
@@ -94,6 +129,8 @@ func (c *campaign) decideRow(source manifest.Source, report plan.Report) *row {
 		r.said = operate.FindObstacle(seen, false)
 	case c.Emergency:
 		c.prepareEmergency(r, report)
+	case c.Wait && operate.IsUnderWay(seen) && !operate.Measure(report, source.Name).Held:
+		r.Join(seen.Version)
 	case hindrance.Exists():
 		r.Set(operate.Declined, nil)
 		r.said = c.describeHindrance(source.Name, hindrance, report)
@@ -147,12 +184,14 @@ func (c *campaign) describeRow(r *row) string {
 		return r.said
 	case r.Err != nil:
 		return r.Err.Error()
-	case r.Ending.Nothing:
+	case r.State == operate.Failed:
 		return "the rotation has come to nothing; the rotate Lambda's log says why"
-	case r.State == operate.GoesOn:
-		return describeEnding(r.Source.Name, r.Ending, c.Report).Error()
-	case r.State == operate.Rotated && c.Report.Environment != "":
-		return describeProgress(c.Report.Source(r.Source.Name), c.Report)
+	case r.State == operate.Waiting || r.State == operate.Rotating:
+		return ""
+	}
+	if p, followed := c.Progress[r.Source.Name]; followed {
+		_, words := describeItem(item{Progress: p})
+		return words
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,10 +25,17 @@ import (
 	rotary "github.com/rotary-secrets/rotary"
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/screen"
 )
 
 // TestMain keeps the machine's own credentials and settings away from every test.
 func TestMain(m *testing.M) {
+	if line := os.Getenv(watcherVariable); line != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		code := runWatcher(ctx, strings.Fields(line))
+		stop()
+		os.Exit(code)
+	}
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "ROTARY_") {
 			_ = os.Unsetenv(name)
@@ -133,11 +141,24 @@ func cmdRotary(ts *testscript.TestScript, neg bool, args []string) {
 	if b.tried != nil && strings.Contains(out.String()+errs.String(), "canary") {
 		ts.Fatalf("rotary %s: it prints a value", strings.Join(args, " "))
 	}
-	if slices.Contains(args, "--json") && out.Len() > 0 && !json.Valid(out.Bytes()) {
-		ts.Fatalf("rotary %s: standard output is no JSON", strings.Join(args, " "))
+	if slices.Contains(args, "--json") {
+		checkJSON(ts, args, out.Bytes())
 	}
 	if (b.code != 0) != neg {
 		ts.Fatalf("rotary %s: exit code %d", strings.Join(args, " "), b.code)
+	}
+}
+
+// checkJSON checks that a program can read what a command printed for it: one object, or one on each line where the
+// command waited.
+func checkJSON(ts *testscript.TestScript, args []string, printed []byte) {
+	if json.Valid(printed) || len(printed) == 0 {
+		return
+	}
+	for line := range bytes.Lines(printed) {
+		if !json.Valid(line) || !slices.Contains(args, "--wait") && args[0] != "wait" && args[0] != "apply" {
+			ts.Fatalf("rotary %s: standard output is no JSON: %s", strings.Join(args, " "), line)
+		}
 	}
 }
 
@@ -167,6 +188,10 @@ func (b *bench) outside(getenv func(string) string, interrupt func()) outside {
 		now:   func() time.Time { return time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC) },
 		typed: func() bool { return getenv("KEYBOARD") == "yes" },
 		shown: func() bool { return getenv("SCREEN") == "yes" },
+		view:  func() screen.Screen { return screen.New(getenv("SCREEN") == "yes", 0, getenv) },
+		watched: func() watched {
+			return watched{Screen: screen.New(getenv("SCREEN") == "yes", 0, getenv), Redrawn: getenv("SCREEN") == "yes"}
+		},
 		wait: func(ctx context.Context, d time.Duration) error {
 			if getenv("INTERRUPT") == "yes" {
 				interrupt()

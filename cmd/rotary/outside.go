@@ -4,6 +4,10 @@ import (
 	"context"
 	"os"
 	"time"
+
+	"golang.org/x/term"
+
+	"github.com/rotary-secrets/rotary/pkg/screen"
 )
 
 // outside is the time, the keyboard and the screen. Tests replace it, so that none of them sleeps.
@@ -12,11 +16,17 @@ type outside struct {
 	wait  func(context.Context, time.Duration) error // returns early, with ctx's error, where ctx ends
 	typed func() bool                                // standard input is somebody's keyboard
 	shown func() bool                                // standard output is somebody's screen
+	view  func() screen.Screen                       // what that screen, or a pipe, shows
+	// watched is where progress is shown, as it is now: standard error.
+	watched func() watched
 }
 
 // newOutside is the outside of a program that runs.
 func newOutside() outside {
-	return outside{now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen}
+	return outside{
+		now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen, view: describeScreen,
+		watched: describeWatched,
+	}
 }
 
 // isKeyboard reports whether standard input is a device, and not the one that stands for nothing: cron and CI give
@@ -43,5 +53,25 @@ func sleepUntil(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	case <-t.C:
 		return nil
+	}
+}
+
+// describeScreen returns the screen of standard output as it is now: people resize it.
+func describeScreen() screen.Screen {
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		width = 0
+	}
+	return screen.New(isDevice(os.Stdout), width, os.Getenv)
+}
+
+// describeWatched returns what standard error shows as it is now: people resize it.
+func describeWatched() watched {
+	width, height, err := term.GetSize(int(os.Stderr.Fd()))
+	if err != nil {
+		return watched{Screen: screen.New(false, 0, os.Getenv)}
+	}
+	return watched{
+		Screen: screen.New(true, width, os.Getenv), Height: height, Redrawn: os.Getenv("TERM") != "dumb",
 	}
 }

@@ -1,28 +1,36 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
-	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 type planCmd struct {
-	Env string `arg:"" name:"ENV" help:"The environment."`
+	Env      string `arg:"" name:"ENV" help:"The environment."`
+	Markdown bool   `help:"Print it as Markdown, for a comment on a pull request."`
 }
 
 func (planCmd) Help() string {
-	return `Asks the deployed propagate Lambda for a dry run, so that you need no right to read a value; where no pipeline is deployed, it looks from here with your own credentials. Names and ids only; nothing is changed. Exit code 0 even where there is something to do: rotary status tells that apart.
+	return `Asks the deployed propagate Lambda for a dry run, so that you need no right to read a value; where no pipeline is deployed, it looks from here with your own credentials. Names and ids only; nothing is changed. Exit code 0 even where there is something to do: rotary status --exit-code tells that apart.
 
-A step is test (a source's target is asked whether it accepts what is current; a look only shows that it is due), mark (a label goes on a source or bucket), write (a bucket gets new content), confirm (what an emergency has made is tested, and set again where its target refuses it), roll (a consumer is brought onto it), drop (a label comes off) or advance (an owed credential is retired). What waits says why: docs and alarms use the same words. Notices say whom a rotation would refuse, alarms what a person has to look at. With the manifest of a change that is not deployed yet it also says what that takes away although it is still needed.
+The signs: ~ + - before a bucket for names that change, are new, or go; > a consumer is rolled; . its own pipeline deploys it; - an old credential is retired; ! a person has to do something; … it waits. --json lists every step, labels and tags too.
 
-Example:
-  rotary plan dev --json | jq '.steps[].do'`
+With the manifest of a change that is not deployed yet (--manifest) it also says what that takes away although it is still needed.
+
+Examples:
+  rotary plan dev
+  rotary plan dev --json | jq '.steps[].do'
+  rotary --manifest NEW plan production --markdown | gh pr comment --body-file -`
 }
 
 func (c planCmd) Run(a *app) error {
+	if c.Markdown && a.json {
+		return invalid{errors.New("plan: --markdown and --json are two forms of the same: leave one out")}
+	}
 	s, err := a.openSession(c.Env)
 	if err != nil {
 		return err
@@ -31,64 +39,19 @@ func (c planCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.printPlan(report)
+	if c.Markdown {
+		_, err := fmt.Fprint(s.out, s.newPage(report).renderMarkdown())
+		return err
+	}
+	return s.printPlan(report)
 }
 
-func (a *app) printPlan(r plan.Report) error {
-	if a.json {
-		return a.printReport(r)
+func (s *session) printPlan(r plan.Report) error {
+	if s.json {
+		return s.printReport(r)
 	}
-	a.printUnbuilt(r)
-	if len(r.Steps) == 0 {
-		fmt.Fprintf(a.out, "%s: nothing to do\n", r.Environment)
-	} else {
-		fmt.Fprintf(a.out, "%s: %s\n", r.Environment, countNoun(len(r.Steps), "step"))
-	}
-	for _, step := range r.Steps {
-		fmt.Fprintf(a.out, "  %s\n", step)
-	}
-	a.printWaits(r)
-	switch manifest.Mode(r.Mode) {
-	case manifest.Observe:
-		fmt.Fprintln(a.out, "mode observe: nothing is written")
-	case manifest.Propagate:
-		fmt.Fprintln(a.out, "mode propagate: nothing is retired")
-	case manifest.Retire:
-	}
-	a.printDepartures(r)
-	a.printNotices(r)
-	return nil
-}
-
-// printDepartures prints what the manifest does not have any more and what is deployed still needs.
-func (a *app) printDepartures(r plan.Report) {
-	if len(r.Departures) > 0 {
-		fmt.Fprintln(a.out, "deploying this manifest is refused")
-	}
-	for _, d := range r.Departures {
-		fmt.Fprintf(a.out, "  %s; or deploy --forget %s\n", d, d.Name)
-	}
-}
-
-// printUnbuilt prints what the manifest asks for and this version does not do.
-func (a *app) printUnbuilt(r plan.Report) {
-	if len(r.Unbuilt) == 0 {
-		return
-	}
-	fmt.Fprintf(a.out, "%s is not changed: this version of rotary does not do what its manifest asks for\n", r.Environment)
-	for _, line := range r.Unbuilt {
-		fmt.Fprintf(a.out, "  %s\n", line)
-	}
-	fmt.Fprintln(a.out)
-}
-
-func (a *app) printWaits(r plan.Report) {
-	if len(r.Waits) > 0 {
-		fmt.Fprintln(a.out, "waiting")
-	}
-	for _, w := range r.Waits {
-		fmt.Fprintf(a.out, "  %s\n", describeWait(w, r.At))
-	}
+	_, err := fmt.Fprintln(s.out, s.newPage(r).renderPlan())
+	return err
 }
 
 // describeWait returns a wait as one line.

@@ -19,6 +19,7 @@ type putCmd struct {
 	// Untested is a person's word: see operate.Operator.PutUntested.
 	Untested bool `help:"Do not ask the target whether it accepts the value: it is right."`
 	Yes      bool `help:"Do not ask where the environment is protected."`
+	putWait
 }
 
 func (putCmd) Help() string {
@@ -30,6 +31,7 @@ Examples:
   rotary put dev vendors VENDOR_A_API_KEY < key.txt
   pass show vendor-a | rotary put dev vendors VENDOR_A_API_KEY
   rotary put production app-db APP_DB__URL --untested --yes < url.txt
+  rotary put production vendors VENDOR_A_API_KEY --wait --yes < key.txt
   rotary put dev vendors < vendors.json         {"VENDOR_A_API_KEY": "…", "VENDOR_B_API_KEY": "…"}`
 }
 
@@ -56,9 +58,16 @@ func (c putCmd) Run(a *app) error {
 	if change.IsEmpty() {
 		return s.printUnchanged(source)
 	}
+	w, err := c.prepareWatch(s, source)
+	if err != nil {
+		return err
+	}
 	version, err := c.putChange(s, source, change)
 	if err != nil {
 		return err
+	}
+	if c.Wait {
+		return w.run()
 	}
 	return s.printChanged(source, version, change.Names())
 }
@@ -132,7 +141,7 @@ func (s *session) printChanged(source manifest.Source, version string, names []s
 	if s.json {
 		return s.printJSON(map[string]any{"source": source.Name, "version": version, "changed": names})
 	}
-	_, err := fmt.Fprintf(s.out, "%s: %s changed, version %s; rotary status %s shows who follows\n",
-		source.Name, strings.Join(names, ", "), history.Short(version), s.env.Name)
+	_, err := fmt.Fprintf(s.out, "%s: %s changed, version %s; to see who follows: %s\n",
+		source.Name, strings.Join(names, ", "), history.Short(version), s.joinCommand(source.Name))
 	return err
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
+	"github.com/rotary-secrets/rotary/pkg/account"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
@@ -44,7 +46,11 @@ func (c retainCmd) Run(a *app) error {
 }
 
 func (c retainCmd) retainVersion(s *session, source manifest.Source) error {
-	r, err := s.newOperator().FindRetainable(s.ctx, source, c.Version)
+	who, err := s.describeCaller()
+	if err != nil {
+		return err
+	}
+	r, err := s.newOperator().FindRetainable(s.ctx, source, c.Version, who)
 	if err != nil {
 		return err
 	}
@@ -58,6 +64,9 @@ func (c retainCmd) retainVersion(s *session, source manifest.Source) error {
 	}
 	if err := s.newOperator().Retain(s.ctx, r); err != nil {
 		return err
+	}
+	if err := s.newOperator().NoteRetention(s.ctx, r); err != nil {
+		fmt.Fprintf(s.err, "warning: version %s is retained, and nothing records who did that, and when: %v\n", short, err)
 	}
 	return s.printLabelled(source, "retained", r.Version, fmt.Sprintf(
 		"version %s is retained; to take that back: rotary retain %s %s --release", short, s.env.Name, source.Name))
@@ -80,6 +89,19 @@ func (c retainCmd) releaseVersion(s *session, source manifest.Source) error {
 		return err
 	}
 	return s.printLabelled(source, "released", r.Version, "version "+short+" is not retained any more")
+}
+
+// describeCaller returns who runs this, for people: role/NAME for a session of a role.
+func (s *session) describeCaller() (string, error) {
+	arn, err := account.FindCaller(s.ctx, s.cfg)
+	if err != nil {
+		return "", err
+	}
+	parts := strings.Split(arn[strings.LastIndex(arn, ":")+1:], "/")
+	if parts[0] == "assumed-role" && len(parts) > 1 {
+		return "role/" + parts[1], nil
+	}
+	return strings.Join(parts, "/"), nil
 }
 
 // printLabelled ends a command that changes a label of one version.

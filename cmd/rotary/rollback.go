@@ -102,16 +102,19 @@ func (r *rollback) runSteps(c rollbackCmd) error {
 	if err := r.printDone(c.Wait); err != nil || !c.Wait {
 		return err
 	}
-	watch := func(report plan.Report) (bool, error) {
-		seen := report.Source(r.Source.Name)
-		if seen.Version != r.Back.Version {
+	w := &watch{
+		session: r.session, title: "rollback " + r.Source.Name, done: "rolled back", goal: operate.Dead,
+		sources: []string{r.Source.Name}, timeout: max(r.end.Sub(r.now()), time.Second),
+	}
+	w.tracker.Begin(r.Source.Name, r.end.Add(-c.Timeout))
+	w.settled = func(report plan.Report) (bool, error) {
+		if seen := report.Source(r.Source.Name); seen.Version != r.Back.Version {
 			return true, fmt.Errorf("version %s of %s has become current meanwhile",
 				history.Short(seen.Version), r.Source.Name)
 		}
-		end := operate.FindEnding(seen, report)
-		return end.Over, describeEnding(r.Source.Name, end, report)
+		return w.isEveryOver()
 	}
-	return r.followPursuit(pursuit{r.lookNow, watch, r.end.Sub(r.now())})
+	return w.run()
 }
 
 // announce prints what the rollback will do and how long it takes.
@@ -137,7 +140,7 @@ func (r *rollback) announce() {
 
 // takeSteps asks for step after step, each when it is time.
 func (r *rollback) takeSteps() error {
-	m := &meter{out: r.peopleWriter(), screen: r.hasScreen()}
+	m := &meter{out: r.err, screen: !r.json && r.watched().Redrawn}
 	defer m.endLine()
 	for {
 		p, err := r.operator.StepRollback(r.ctx, r.Rollback)

@@ -17,20 +17,20 @@ import (
 
 type rotateCmd struct {
 	Env              string         `arg:"" name:"ENV" help:"The environment."`
-	Source           string         `arg:"" optional:"" name:"SOURCE" help:"The source."`
-	All              bool           `help:"Every source that rotary rotates, instead of one SOURCE."`
-	Parallel         int            `placeholder:"N" help:"With --all: how many rotations are under way at once; default 4."`
+	Sources          []string       `arg:"" optional:"" name:"SOURCE" help:"The source, or several."`
+	All              bool           `help:"Every source that rotary rotates, instead of named ones."`
+	Parallel         int            `placeholder:"N" help:"With --all or several: how many rotations are under way at once; default 4."`
 	Emergency        bool           `help:"The credential has leaked: rotate although an older one is still in use. Says first who breaks, and when."`
 	Deadline         *time.Duration `placeholder:"D" help:"With --emergency: the old credential dies after this time, whoever still uses it; without it, its consumers decide."`
 	Again            bool           `help:"With --emergency: what is under way has leaked too: stop it, and begin anew."`
 	OnlyDeclaredKeys bool           `help:"The login is too short or too common to be looked for: you know that nothing but the keys of its rotator holds it."`
-	Wait             bool           `help:"Follow until every consumer runs the new credential and the old one is retired."`
-	Timeout          time.Duration  `help:"How long to follow." default:"3h"`
+	Wait             bool           `help:"Show how it goes until every consumer runs the new credential and the old one is retired."`
+	Timeout          time.Duration  `placeholder:"D" help:"With --wait: how long; default: twice the time that it takes as a rule."`
 	Yes              bool           `help:"Do not ask."`
 }
 
 func (rotateCmd) Help() string {
-	return `Asks Secrets Manager to rotate the source now; the rotate Lambda makes the new credential. It is refused, and nothing changes, while an older credential of the source is still owed or a rotation is under way. Exit code 0 once it has started, with --wait once the old credential is dead; 1 where it is refused now, 2 where the source is none that rotates; 3 where --wait ends before everything has followed: the rotation goes on by itself.
+	return `Asks Secrets Manager to rotate the source now; the rotate Lambda makes the new credential. It is refused, and nothing changes, while an older credential of the source is still owed or a rotation is under way. Exit code 0 once it has started, with --wait once the old credential is dead; 1 where it is refused now, 2 where the source is none that rotates; 3 where --wait ends before everything has followed: the rotation goes on by itself. With --wait a rotation that is under way already is joined. Ctrl-C stops the watching alone; rotary wait shows the same again.
 
 An --emergency goes past that: it rotates beside what is owed, and joins a rotation that has just begun: that one becomes the emergency. With --again it stops whatever is under way, because that has leaked too, and begins anew. Before it starts it says which credential dies at once because the target has room for two only, and what becomes of each consumer; it asks in every environment. With --deadline (1m to 168h) whatever is older than the new credential dies then, used or not; what rotary retain holds lives on. Run again, after a crash too, it goes on with the emergency that is under way: a --deadline can bring the end forward and not put it off.
 
@@ -40,6 +40,7 @@ With --all, what a person rotates and what is refused is listed with the reason,
 
 Examples:
   rotary rotate dev handshake --wait
+  rotary rotate production app-db storage --wait
   rotary rotate production app-db --emergency --deadline 1h --wait
   rotary rotate production --all --emergency --parallel 8`
 }
@@ -54,32 +55,37 @@ const (
 // checkFlags returns what is wrong with the arguments alone.
 func (c rotateCmd) checkFlags() error {
 	switch {
-	case c.All == (c.Source != ""):
-		return errors.New("rotate one SOURCE, or every one with --all")
+	case c.All == (len(c.Sources) > 0):
+		return errors.New("rotate one SOURCE or several, or every one with --all")
 	case c.Deadline != nil && !c.Emergency:
 		return errors.New("--deadline is for an --emergency: a planned rotation waits for its consumers")
 	case c.Deadline != nil && (*c.Deadline < minDeadline || *c.Deadline > maxDeadline):
 		return fmt.Errorf("--deadline is not between %s and %s", minDeadline, maxDeadline)
 	case c.Again && !c.Emergency:
 		return errors.New("--again is for an --emergency")
-	case c.OnlyDeclaredKeys && c.All:
+	case c.OnlyDeclaredKeys && c.isMany():
 		return errors.New("--only-declared-keys is for one SOURCE: it is about what that one holds")
-	case c.Parallel != 0 && !c.All:
-		return errors.New("--parallel is for --all")
+	case c.Parallel != 0 && !c.isMany():
+		return errors.New("--parallel is for --all, or for several sources")
+	case c.Timeout < 0:
+		return fmt.Errorf("--timeout %s is before now", c.Timeout)
 	case c.Parallel < 0 || c.Parallel > maxParallel:
 		return fmt.Errorf("--parallel is not between 1 and %d", maxParallel)
 	}
 	return nil
 }
 
+// isMany reports whether more than one source may be meant.
+func (c rotateCmd) isMany() bool { return c.All || len(c.Sources) > 1 }
+
 func (c rotateCmd) Run(a *app) error {
 	if err := c.checkFlags(); err != nil {
 		return invalid{err}
 	}
-	if c.All {
-		return c.rotateAll(a)
+	if c.isMany() {
+		return c.rotateMany(a)
 	}
-	env, source, err := a.findSource(c.Env, c.Source)
+	env, source, err := a.findSource(c.Env, c.Sources[0])
 	if err != nil {
 		return err
 	}
@@ -118,8 +124,12 @@ func (c rotateCmd) rotatePlanned(s *session, source manifest.Source) error {
 	if why := operate.FindObstacle(seen, c.OnlyDeclaredKeys); why != "" {
 		return refuseRotation(source.Name, why)
 	}
+	w := c.newWatch(s, source.Name)
+	if progress := operate.Measure(report, source.Name); operate.IsUnderWay(seen) && !progress.Held {
+		return c.joinRotation(w, report)
+	}
 	if hindrance := operate.FindHindrance(seen); hindrance.Exists() {
-		return refuseRotation(source.Name, s.describeHindrance(source.Name, hindrance, report))
+		return s.refuseHindered(source.Name, hindrance, report)
 	}
 	for _, line := range describeOutage(source, seen) {
 		fmt.Fprintln(s.peopleWriter(), line)
@@ -135,11 +145,36 @@ func (c rotateCmd) rotatePlanned(s *session, source manifest.Source) error {
 	if err := start(s.ctx, source, version); err != nil {
 		return err
 	}
-	if err := s.printStarted(source, version, c.Wait); err != nil || !c.Wait {
-		return err
+	if !c.Wait {
+		return s.printStarted(source, version)
 	}
-	watch := &operate.Watch{Source: source.Name, Before: seen.Version, Version: version}
-	return s.followPursuit(pursuit{s.lookNow, followRotation(watch), c.Timeout})
+	w.note(report)
+	w.tracker.Start(operate.Watch{Source: source.Name, Before: seen.Version, Version: version}, report.At)
+	return w.run()
+}
+
+// newWatch follows the rotation of one source.
+func (c rotateCmd) newWatch(s *session, source string) *watch {
+	return &watch{
+		session: s, title: "rotate " + source, done: "rotated", goal: operate.Dead, sources: []string{source},
+		timeout: c.Timeout,
+	}
+}
+
+// joinRotation follows a rotation that is under way, or prints how to.
+func (c rotateCmd) joinRotation(w *watch, report plan.Report) error {
+	name := w.sources[0]
+	seen := report.Source(name)
+	text := name + " is being rotated"
+	if seen.Pending == "" {
+		text += " since " + formatMoment(seen.Since, report.At)
+	}
+	if !c.Wait {
+		return &notRotated{name: name, why: text[len(name)+1:] + ", and there is one rotation at a time", then: "to join: " + w.join()}
+	}
+	fmt.Fprintln(w.err, text+": joining it.")
+	w.look = replayFirst(report, w.lookNow)
+	return w.run()
 }
 
 // checkRotatable returns why a source is none that this command rotates.
@@ -200,59 +235,14 @@ func describeNoValue(env *manifest.Environment, source string) string {
 	return "it has no value yet: rotary put " + env.Name + " " + source
 }
 
-// describeHindrance returns why a planned rotation would be refused.
-func (s *session) describeHindrance(source string, h operate.Hindrance, report plan.Report) string {
-	switch {
-	case h.NotAccepted != "":
-		return fmt.Sprintf("its target has not accepted version %s, which is current: put another value, or, if this one "+
-			"is right: rotary accept %s %s --value", history.Short(h.NotAccepted), s.env.Name, source)
-	case h.NoValue:
-		return describeNoValue(s.env, source)
-	case h.Owed != nil:
-		return "version " + history.Short(h.Owed.Version) + " is not retired yet: " + describeBlock(*h.Owed, report)
-	}
-	return "a rotation to version " + history.Short(h.Pending) + " is under way: rotary status " + s.env.Name
-}
-
-// printStarted prints that a rotation has started; where it is followed, a program gets the last report instead.
-func (s *session) printStarted(source manifest.Source, version string, followed bool) error {
-	switch {
-	case !s.json:
-		fmt.Fprintf(s.out, "%s: rotation to version %s started", source.Name, history.Short(version))
-		if !followed {
-			fmt.Fprintf(s.out, "; rotary status %s shows who follows", s.env.Name)
-		}
-		fmt.Fprintln(s.out)
-	case !followed:
+// printStarted prints that a rotation has started.
+func (s *session) printStarted(source manifest.Source, version string) error {
+	if s.json {
 		return s.printJSON(map[string]string{"source": source.Name, "version": version})
 	}
-	return nil
-}
-
-// followRotation returns what ends the following of a rotation.
-func followRotation(w *operate.Watch) func(plan.Report) (bool, error) {
-	return func(r plan.Report) (bool, error) {
-		end := w.Look(r)
-		if end.Nothing {
-			return true, fmt.Errorf("the rotation of %s to version %s has come to nothing: "+
-				"version %s is still current; the rotate Lambda's log says why",
-				w.Source, history.Short(w.Version), history.Short(w.Before))
-		}
-		return end.Over, describeEnding(w.Source, end, r)
-	}
-}
-
-// describeEnding returns what is left where following is over, as an error; nil where nothing is.
-func describeEnding(source string, end operate.Ending, r plan.Report) error {
-	switch {
-	case end.NotByMode:
-		return describeRemaining(r)
-	case len(end.LivesOn) > 0:
-		owed := end.LivesOn[0]
-		return unfinished{fmt.Sprintf("version %s of %s lives on: %s",
-			history.Short(owed.Version), source, describeBlock(owed, r))}
-	}
-	return nil
+	_, err := fmt.Fprintf(s.out, "%s: rotation to version %s started; to see who follows: %s\n",
+		source.Name, history.Short(version), s.joinCommand(source.Name))
+	return err
 }
 
 // newID makes the id of a version that is to come.

@@ -54,6 +54,7 @@ type commands struct {
 	Status statusCmd `cmd:"" group:"Daily" help:"Show every source, consumer and owed retirement."`
 	Put    putCmd    `cmd:"" group:"Daily" help:"Put a new value into a source, from standard input."`
 	Rotate rotateCmd `cmd:"" group:"Daily" help:"Rotate a source, or all, now; --emergency for what has leaked."`
+	Wait   waitCmd   `cmd:"" group:"Daily" help:"Show how whatever is under way goes, until it is over."`
 
 	Apply    applyCmd    `cmd:"" group:"Operating" help:"Ask for a pass and follow it until every consumer has followed."`
 	Rollback rollbackCmd `cmd:"" group:"Operating" help:"Go back to a credential that still lives."`
@@ -151,6 +152,10 @@ func (t terminal) reportError(err error) int {
 	}
 	if _, is := errors.AsType[reported](err); is {
 		return exitInvalid
+	}
+	if stopped, is := errors.AsType[stopped](err); is {
+		fmt.Fprintln(t.err, stopped)
+		return exitUnfinished
 	}
 	fmt.Fprintf(t.err, "rotary: %v\n", err)
 	if errors.Is(err, context.Canceled) {

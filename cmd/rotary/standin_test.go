@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	rotary "github.com/rotary-secrets/rotary"
+	"github.com/rotary-secrets/rotary/pkg/screen"
 )
 
 // turns is an outside whose time passes when the test says so.
@@ -73,7 +74,9 @@ func (u *turns) pass(d time.Duration) {
 // command runs a command line against the stand-in, whose clock moves on while the command waits.
 func (u *turns) command(in string, args ...string) (code int, printed string) {
 	var out bytes.Buffer
-	o := outside{now: u.now, typed: func() bool { return false }, wait: u.follow}
+	wide := func() screen.Screen { return screen.Screen{Width: 300} } // nothing that is looked for is broken
+	o := piped(outside{now: u.now, typed: func() bool { return false }, wait: u.follow})
+	o.view = wide
 	code = runIn(context.Background(), o, args, terminal{strings.NewReader(in), &out, &out})
 	return code, out.String()
 }
@@ -98,7 +101,7 @@ func TestTheStandinRunsInItsOwnTimeAndTakesWhatAPersonPuts(t *testing.T) {
 		t.Errorf("standin.env: %v\n%s", err, written)
 	}
 
-	if code, printed := u.command("", "status", "dev"); code != exitUnfinished || !strings.Contains(printed, "0 of 2 tasks on api-dev:1") {
+	if code, printed := u.command("", "status", "dev"); code != exitDone || !strings.Contains(printed, "the rollout of api-dev:1: 0 of 2 tasks") {
 		t.Fatalf("status before any time has passed: exit code %d\n%s", code, printed)
 	}
 	u.pass(10 * time.Second) // ten minutes there: without a secret the first tasks cannot start
@@ -110,7 +113,7 @@ func TestTheStandinRunsInItsOwnTimeAndTakesWhatAPersonPuts(t *testing.T) {
 		t.Fatalf("put: exit code %d\n%s", code, printed)
 	}
 	u.pass(time.Second)
-	if code, printed := u.command("", "apply", "dev", "--direct"); code != exitUnfinished || strings.Contains(printed, "failed") || !strings.Contains(printed, "waiting: laptops") {
+	if code, printed := u.command("", "apply", "dev", "--direct"); code != exitUnfinished || strings.Contains(printed, "failed") || !strings.Contains(printed, "to see what: rotary wait dev") {
 		t.Errorf("apply: exit code %d\n%s", code, printed)
 	}
 	interrupt()

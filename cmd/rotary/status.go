@@ -1,196 +1,137 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-
-	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/screen"
 )
 
 type statusCmd struct {
-	Env string `arg:"" name:"ENV" help:"The environment."`
+	Env      string `arg:"" name:"ENV" help:"The environment."`
+	All      bool   `help:"Show every source and consumer, also those that are in order."`
+	Source   string `placeholder:"NAME" help:"Show one source: its versions, their labels, and who runs on which."`
+	Watch    bool   `help:"Show it again whenever something changes, until you press Ctrl-C."`
+	ExitCode bool   `name:"exit-code" help:"End with exit code 3 where the environment has not converged."`
 }
 
 func (statusCmd) Help() string {
-	return `Changes nothing. Shows each source with the age of its current version, each consumer with what it was seen running, each owed retirement with every gate that blocks it, and what a person has to look at. Exit code 0 where everything has converged, 3 where something is still on its way.
+	return `Changes nothing. The verdict comes first; then each consumer with what it was seen running, the sources that need attention, each old credential with what it waits for, and what a person has to do. The last line is the next command.
 
-A consumer is current, rolling, behind, draining, failed or unknown. An owed version is an old credential that its target may still accept: it dies when no gate blocks it any more, or at an emergency's deadline. An alarm has the name of its runbook in docs/runbook. --json has everything.
+A consumer is current, rolling, BEHIND, draining or UNKNOWN. An old credential is one that its target may still accept: it dies when nothing blocks it any more, or at an emergency's deadline. A page under docs/runbook says what to do about what is printed with it.
 
-Example, in a deploy pipeline:
-  rotary status production --json > status.json || echo "not converged yet"`
+Exit code 0 wherever it could look, 1 where it could not. With --exit-code it is 3 where something is still on its way. --json has everything; with --watch it is one object a line.
+
+Examples:
+  rotary status production
+  rotary status production --source app-db     where is this version running?
+  rotary status production --exit-code --json > status.json || echo "not converged yet"`
 }
 
 func (c statusCmd) Run(a *app) error {
+	if c.Source != "" {
+		if _, _, err := a.findSource(c.Env, c.Source); err != nil {
+			return err
+		}
+	}
 	s, err := a.openSession(c.Env)
 	if err != nil {
 		return err
+	}
+	if c.Watch {
+		return c.watch(s)
 	}
 	report, err := s.lookNow()
 	if err != nil {
 		return err
 	}
-	if err := a.printStatus(report); err != nil {
+	if err := c.print(s, report); err != nil {
 		return err
 	}
-	if !report.Converged {
-		return unfinished{describeStanding(report) + "; rotary plan " + report.Environment + " lists them"}
+	if c.ExitCode && !report.Converged {
+		return unfinished{describeStanding(report)}
 	}
 	return nil
 }
 
-func (a *app) printStatus(r plan.Report) error {
-	if a.json {
-		return a.printReport(r)
-	}
-	a.printUnbuilt(r)
-	fmt.Fprintf(a.out, "%s\n\n%s\n", sourceTable(r), consumerTable(r))
-	if owed := owedTable(r); owed != "" {
-		fmt.Fprintf(a.out, "\n%s\n", owed)
-	}
-	r.Waits = describeElsewhere(r)
-	if len(r.Waits)+len(r.Alarms)+len(listNotices(r)) > 0 {
-		fmt.Fprintln(a.out)
-	}
-	a.printWaits(r)
-	a.printNotices(r)
-	return nil
-}
-
-// describeElsewhere returns the waits that no line of the table of owed retirements tells.
-func describeElsewhere(r plan.Report) []plan.Wait {
-	told := map[string]bool{}
-	for _, s := range r.Sources {
-		for _, o := range s.Owed {
-			told[s.Name+" "+o.Version] = true
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(r.Waits), func(w plan.Wait) bool { return told[w.Subject+" "+w.Version] })
-}
-
-func sourceTable(r plan.Report) string {
-	t := newTable("source", "rotator", "version", "age", "state")
-	for _, s := range r.Sources {
-		t.AppendRow(table.Row{
-			s.Name, s.Rotator, orDash(history.Short(s.Version)), formatAge(s.Since, r.At), sourceState(s),
-		})
-	}
-	return renderTable(t)
-}
-
-func sourceState(s plan.SourceReport) string {
-	var parts []string
-	if s.Taken != "" {
-		parts = append(parts, "not accepted: buckets have "+history.Short(s.Taken))
-	}
-	if s.Frozen != "" {
-		parts = append(parts, "frozen")
-	}
-	if s.Pending != "" {
-		parts = append(parts, "rotating to "+history.Short(s.Pending))
-	}
-	if n := len(s.Owed); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d owed", n))
-	}
-	parts = append(parts, s.Kept...)
-	return strings.Join(parts, ", ")
-}
-
-// owedTable returns a table with a line for each owed retirement; "" where there is none.
-func owedTable(r plan.Report) string {
-	t := newTable("owed", "version", "for", "dies", "waits for")
-	for _, s := range r.Sources {
-		for _, o := range s.Owed {
-			t.AppendRow(table.Row{
-				s.Name, history.Short(o.Version), formatAge(o.Since, r.At), formatDeath(o, r.At), listGates(o, r.At),
-			})
-		}
-	}
-	if t.Length() == 0 {
-		return ""
-	}
-	return renderTable(t)
-}
-
-// formatDeath returns when an emergency retires a version; without an emergency, its consumers decide that.
-func formatDeath(o plan.OwedReport, now time.Time) string {
+// print prints a report: as JSON, or as text in the width of the screen.
+func (c statusCmd) print(s *session, r plan.Report) error {
 	switch {
-	case o.Dies.IsZero():
-		return "-"
-	case !o.Dies.After(now):
-		return "overdue"
+	case s.json && c.Source != "":
+		return s.printJSON(r.Source(c.Source))
+	case s.json:
+		return s.printReport(r)
 	}
-	return formatLeft(o.Dies, now)
+	_, err := fmt.Fprintln(s.out, c.render(s.newPage(r)))
+	return err
 }
 
-// listGates returns the detail of the first closed gate, and the names of the others.
-func listGates(o plan.OwedReport, now time.Time) string {
-	if len(o.Blocked) == 0 {
-		return "nothing: the next pass retires it"
+// render returns what the command shows of a report.
+func (c statusCmd) render(p page) string {
+	if c.Source != "" {
+		return p.renderSource(c.Source)
 	}
-	text := describeReason(o.Blocked[0], now)
-	var more []string
-	for _, w := range o.Blocked[1:] {
-		more = append(more, string(w.Reason))
-	}
-	if len(more) > 0 {
-		text += "; then " + strings.Join(more, ", ")
-	}
-	return text
+	return p.renderStatus(c.All)
 }
 
-func consumerTable(r plan.Report) string {
-	t := newTable("consumer", "reads", "runs", "state", "detail")
-	for _, c := range r.Consumers {
-		t.AppendRow(table.Row{c.Name, c.Reads(), orDash(history.Short(c.Running)), c.State, text.WrapSoft(c.Detail, 60)})
-	}
-	return renderTable(t)
+// page is a report that people read: on a screen, about an environment.
+type page struct {
+	screen.Screen
+	place  screen.Place
+	report plan.Report
 }
 
-func newTable(columns ...any) table.Writer {
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Format.Header = text.FormatDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	t.SetStyle(style)
-	t.AppendHeader(columns)
-	return t
+// newPage returns the page of a report about the session's environment.
+func (s *session) newPage(r plan.Report) page {
+	p := page{report: r, place: placeOf(s.env)}
+	if s.view != nil {
+		p.Screen = s.view()
+	}
+	return p
 }
 
-// renderTable draws a table without the blanks that would make every line as long as the longest.
-func renderTable(t table.Writer) string {
-	var lines []string
-	for line := range strings.Lines(t.Render()) {
-		lines = append(lines, strings.TrimRight(line, " \n"))
-	}
-	return strings.Join(lines, "\n")
+func placeOf(env *manifest.Environment) screen.Place {
+	return screen.Place{Environment: env.Name, Account: env.Account, Region: env.Region}
 }
 
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
+// env is the name of the environment, for commands that people copy.
+func (p page) env() string { return cmp.Or(p.place.Environment, p.report.Environment) }
+
+// commandFlags are the flags of the commands that reports recommend, as a regular expression.
+const commandFlags = `(?: --(?:bucket|source|version|accept-removals) [^\s;,)]+| --(?:value|revoked|release|direct))*`
+
+// keepCommands returns words of a report in which no line of a command about the environment is broken.
+func (p page) keepCommands(words string) string {
+	command := regexp.MustCompile(
+		`(rotary [a-z]+ ` + regexp.QuoteMeta(p.env()) + `)( [a-z0-9][a-z0-9_-]*)?` + commandFlags)
+	return command.ReplaceAllStringFunc(words, func(text string) string {
+		parts := command.FindStringSubmatch(text)
+		if name := strings.TrimSpace(parts[2]); name == "" || p.isNamed(name) {
+			return screen.Whole(text)
+		}
+		return screen.Whole(parts[1]) + strings.TrimPrefix(text, parts[1]) // prose follows
+	})
 }
 
-// formatAge returns how long ago t was, in minutes, hours and minutes, or days.
-func formatAge(t, now time.Time) string {
-	if t.IsZero() {
-		return "-"
+// say is Fill for words of a report.
+func (p page) say(lead, words string) string { return p.Fill(lead, p.keepCommands(words)) }
+
+// isNamed reports whether the report is about something of this name.
+func (p page) isNamed(name string) bool {
+	return p.isSource(name) || p.report.Consumer(name).State != "" ||
+		slices.ContainsFunc(p.report.Waits, func(w plan.Wait) bool { return w.Subject == name })
+}
+
+// command returns a rotary command about the environment, of which no line is broken.
+func (p page) command(verb, rest string) string {
+	text := "rotary " + verb + " " + p.env()
+	if rest != "" {
+		text += " " + rest
 	}
-	switch d := now.Sub(t); {
-	case d < time.Minute:
-		return "now"
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	default:
-		return fmt.Sprintf("%dd", int(d.Hours())/24)
-	}
+	return screen.Whole(text)
 }

@@ -105,6 +105,7 @@ func Platform(env *manifest.Environment, key string) Document {
 					history.Ask+"*",
 					history.Seen,
 					history.Retain,
+					history.Retained+"*",
 					history.Deadline+"*",
 					history.Declared+"*",
 				),

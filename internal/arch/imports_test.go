@@ -11,7 +11,7 @@ import (
 
 // pure are the packages that decide: functions of values, each importing only those before it.
 var pure = []string{"pkg/secret", "pkg/duration", "pkg/rotate/httpapi/vendorapi", "pkg/manifest", "pkg/bucket", "pkg/history",
-	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential"}
+	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential", "pkg/screen"}
 
 // offline are the packages that read and write nothing: the pure ones, and what generates code for other programs.
 var offline = with(pure, "pkg/settingsgen")
@@ -42,6 +42,7 @@ var directions = []struct {
 	{"pkg/event", []string{"pkg/manifest"}},
 	{"pkg/settingsgen", []string{"pkg/manifest"}},
 	{"pkg/reconcile", pure},
+	{"pkg/screen", nil},
 	{"pkg/retry", nil},
 	{"pkg/awserr", nil},
 	{"pkg/httpcall", []string{"pkg/retry"}},

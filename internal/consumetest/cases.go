@@ -3,6 +3,7 @@ package consumetest
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -71,6 +72,27 @@ func watchRollout(t *testing.T, s *scene) {
 	s.runUntilSettled()
 }
 
+// tellSince reads since when the consumer runs a version: from its rollout on, and the same time again later.
+func tellSince(t *testing.T, s *scene) {
+	s.settleOn(1).advanceSteps(passes)
+	began := s.Clock.Now()
+	s.putVersion(2)
+	seen := s.runUntilSettled()
+	s.wantBetween("it runs version 2 since", seen.Since, began)
+	s.advanceSteps(2 * passes)
+	if later := s.readStatus(); !later.Since.Equal(seen.Since) {
+		t.Errorf("it ran version 2 since %v, and later since %v", seen.Since, later.Since)
+	}
+}
+
+// wantBetween checks that a time is not before began and not after now, to the second that some sinks round to.
+func (s *scene) wantBetween(what string, at, began time.Time) {
+	s.t.Helper()
+	if at.Before(began.Truncate(time.Second)) || at.After(s.Clock.Now()) {
+		s.t.Errorf("%s %v, want from %v to %v", what, at, began, s.Clock.Now())
+	}
+}
+
 // twoInARow rolls a version while the one before is still on its way.
 func twoInARow(_ *testing.T, s *scene) {
 	s.settleOn(1)
@@ -87,15 +109,21 @@ func (s *scene) failSecondVersion() {
 	s.t.Helper()
 	s.settleOn(1)
 	s.Fail()
+	since, began := s.readStatus().Since, s.Clock.Now()
 	b := s.putVersion(2)
 	s.mustRoll(b)
 	s.advanceSteps(passes)
 	seen := s.readStatus()
+	if seen.Failed != nil {
+		s.wantBetween("it failed at", seen.Failed.At, began)
+	}
 	switch held := s.heldVersions(); {
 	case seen.Failed == nil, seen.Failed.Version != b.Version, seen.Failed.Rest != seen.Rest, seen.Failed.Reason == "":
 		s.t.Fatalf("what failed is not told: %+v", seen.Failed)
 	case !slices.Equal(held, []string{versionID(1)}):
 		s.t.Fatalf("readers have %v", held)
+	case seen.Running != "" && !seen.Since.Equal(since):
+		s.t.Fatalf("it has gone back to version 1, which it runs since %v; told is %v", since, seen.Since)
 	case seen.Running == b.Version || !slices.Contains(seen.InPlay, versionID(1)):
 		s.t.Fatalf("running is %s, in play %v", seen.Running, seen.InPlay)
 	}

@@ -59,6 +59,7 @@ func Run(t *testing.T, open func(*testing.T) World) {
 		{"a roll that is under way, or through, is not started again", needsNothing, rollTwice},
 		{"where nothing changed, a pass only reads", needsNothing, passWithoutChange},
 		{"what is seen while it rolls is true, and is left alone", needsNothing, watchRollout},
+		{"since when it runs a version is told", hasReceipt, tellSince},
 		{"two versions in a row", needsNothing, twoInARow},
 		{"a rollout that failed is remembered", canFail, rememberFailure},
 		{"a rollout that failed is tried at once when something else changes", canFailAndChange, retryAfterChange},
@@ -111,6 +112,7 @@ func RunDeployed(t *testing.T, open func(*testing.T) World) {
 }
 
 func needsNothing(World) bool       { return true }
+func hasReceipt(w World) bool       { return w.Drain == 0 }
 func canFail(w World) bool          { return w.Fail != nil }
 func canFailAndChange(w World) bool { return w.Fail != nil && w.Change != nil }
 func canChange(w World) bool        { return w.Change != nil }

@@ -38,6 +38,8 @@ type member struct {
 	stuck   bool     // so did the rollback: with that image, no task starts
 	tried   []string // versions whose rollouts have failed, and the way back too, since it last came to rest
 	changed time.Time
+	since   time.Time            // it runs what it runs since then
+	fell    time.Time            // when its last rollout failed
 	foreign bool                 // the rollout is a person's
 	ran     map[string]bool      // versions that it was ever rolled to
 	gone    map[string]time.Time // since when a version is withdrawn
@@ -73,7 +75,7 @@ func (m *member) callFleet(operation string, write bool, do func() (plan.Seen, e
 // Status implements reconcile.Consumer.
 func (m *member) Status(context.Context) (plan.Seen, error) {
 	return m.callFleet("Describe", false, func() (plan.Seen, error) {
-		seen := plan.Seen{Running: m.running, RollingTo: m.rolling, Settled: m.rolling == "", Changed: m.changed, Rest: fmt.Sprint(m.image), InPlay: m.inPlay(), Deployable: m.listRegistered(), Moves: slices.Clone(m.moves)}
+		seen := plan.Seen{Running: m.running, Since: m.since, RollingTo: m.rolling, Settled: m.rolling == "", Changed: m.changed, Rest: fmt.Sprint(m.image), InPlay: m.inPlay(), Deployable: m.listRegistered(), Moves: slices.Clone(m.moves)}
 		if m.foreign {
 			seen.Foreign, seen.RollingTo = "somebody's deployment", ""
 		}
@@ -81,7 +83,7 @@ func (m *member) Status(context.Context) (plan.Seen, error) {
 			seen.Running, seen.Settled = "", false
 		}
 		if m.failed != "" {
-			seen.Failed = &plan.Failed{Version: m.failed, Rest: fmt.Sprint(m.rest), Reason: "tasks exit"}
+			seen.Failed = &plan.Failed{Version: m.failed, Rest: fmt.Sprint(m.rest), Reason: "tasks exit", At: m.fell}
 		}
 		return seen, nil
 	})
@@ -128,9 +130,9 @@ func (m *member) startRollout(version string) {
 		m.noteMoves(version)
 		m.rolling, m.changed, m.failed, m.foreign, m.stuck = "", m.w.Clock.Now(), "", false, m.broken
 		if m.broken {
-			m.failed, m.rest, m.tried = version, m.image, append(m.tried, version)
+			m.failed, m.rest, m.fell, m.tried = version, m.image, m.w.Clock.Now(), append(m.tried, version)
 		} else {
-			m.running, m.tried = version, nil
+			m.running, m.since, m.tried = version, m.w.Clock.Now(), nil
 		}
 	})
 }

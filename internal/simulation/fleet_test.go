@@ -82,7 +82,7 @@ func told(t *testing.T, fleet bool, schedule Schedule) []string {
 // timelessLabels returns the versions of a secret with their labels, without the times in these: a rollout takes otherwise
 // long there.
 func timelessLabels(w *World, name string) (all []string) {
-	times := regexp.MustCompile(`(PAST-)[0-9]+-|(GONE-)[0-9]+-[0-9]+-`)
+	times := regexp.MustCompile(`((?:PAST|RETAINED)-)[0-9]+-|(GONE-)[0-9]+-[0-9]+-`)
 	for _, text := range labels(w, name) {
 		all = append(all, times.ReplaceAllString(text, "$1$2"))
 	}

@@ -231,11 +231,15 @@ func retainPrevious(w *World, args []string) error {
 	}
 	defer w.openForOthers()()
 	o := w.newOperator("person")
-	r, err := o.FindRetainable(w.ctx, s, previous.ID)
+	r, err := o.FindRetainable(w.ctx, s, previous.ID, "person")
 	if err != nil {
 		return err
 	}
-	return o.Retain(w.ctx, r)
+	if err := o.Retain(w.ctx, r); err != nil {
+		return err
+	}
+	_ = o.NoteRetention(w.ctx, r) // where there is no room for the note, rotary retain warns
+	return nil
 }
 
 // releaseRetained ends that.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -31,10 +32,11 @@ type measurement struct {
 	newest string // the value that the rotation made, of a symmetric secret
 	start  time.Time
 	reach  map[string]time.Duration // when something was first true, and has been since
+	pace   plan.Pace                // that the first report told
 }
 
 // measure rotates a source in a world of slow services, and returns when each of these has become true for good.
-func measure(t *testing.T, name, source string, busy bool, phase int, goals map[string]func(m *measurement) bool) map[string]time.Duration {
+func measure(t *testing.T, name, source string, busy bool, phase int, goals map[string]func(m *measurement) bool) *measurement {
 	t.Helper()
 	w, err := Scenario{Manifest: name, Slow: true}.Open(t.Context())
 	if err != nil {
@@ -47,9 +49,12 @@ func measure(t *testing.T, name, source string, busy bool, phase int, goals map[
 	s, _ := w.Env.Source(source)
 	w.Step(Step{Do: "rotate " + source})
 	newest := secret.Reveal(w.readSource(s)[s.Symmetric()]) // it is accepted first
-	m := &measurement{w, s, newest, w.Clock.Now(), map[string]time.Duration{}}
+	m := &measurement{w, s, newest, w.Clock.Now(), map[string]time.Duration{}, plan.Pace{}}
 	for w.Clock.Now().Sub(m.start) < patienceOfTimes {
 		w.Step(Step{Do: "pass"})
+		if m.pace == (plan.Pace{}) {
+			m.pace = w.last.Source(source).Pace
+		}
 		for goal, is := range goals {
 			_, was := m.reach[goal]
 			switch reached := is(m); {
@@ -71,7 +76,7 @@ func measure(t *testing.T, name, source string, busy bool, phase int, goals map[
 	if err := w.World.Close(); err != nil {
 		t.Error(err)
 	}
-	return m.reach
+	return m
 }
 
 // isDead reports whether no version of the source but the current one carries LIVE.
@@ -100,22 +105,26 @@ func TestACredentialIsDeadInTime(t *testing.T) {
 		goals            map[string]func(m *measurement) bool
 		within           map[string]time.Duration
 		busy             map[string]time.Duration // where that is more
+		end              string                   // the goal with which the rotation is over
 	}{
-		{"twins", "db", map[string]func(m *measurement) bool{"dead": (*measurement).isDead}, map[string]time.Duration{"dead": 16 * time.Minute}, nil},
-		{"main", "db", map[string]func(m *measurement) bool{"dead": (*measurement).isDead}, map[string]time.Duration{"dead": 16 * time.Minute}, nil},
+		{"twins", "db", map[string]func(m *measurement) bool{"dead": (*measurement).isDead}, map[string]time.Duration{"dead": 16 * time.Minute}, nil, "dead"},
+		{"main", "db", map[string]func(m *measurement) bool{"dead": (*measurement).isDead}, map[string]time.Duration{"dead": 16 * time.Minute}, nil, "dead"},
 		{"symmetric", "handshake", map[string]func(m *measurement) bool{
 			"nobody sends it":   func(m *measurement) bool { return m.isCurrentEverywhere("HANDSHAKE") },
 			"nobody accepts it": func(m *measurement) bool { return m.isCurrentEverywhere("HANDSHAKE", "HANDSHAKE_ALSO") },
 			"done":              (*measurement).isDead,
 		}, map[string]time.Duration{"nobody sends it": 20 * time.Minute, "nobody accepts it": 33 * time.Minute, "done": 45 * time.Minute},
-			map[string]time.Duration{"nobody accepts it": 35 * time.Minute, "done": 48 * time.Minute}}, // three steps of 16
+			map[string]time.Duration{"nobody accepts it": 35 * time.Minute, "done": 48 * time.Minute}, "done"}, // three steps of 16
 	} {
 		for _, busy := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, busy %v", c.manifest, busy), func(t *testing.T) {
 				t.Parallel()
 				worst := map[string]time.Duration{}
+				var pace plan.Pace
 				for _, phase := range phases(busy) {
-					reached := measure(t, c.manifest, c.source, busy, phase, c.goals)
+					m := measure(t, c.manifest, c.source, busy, phase, c.goals)
+					reached := m.reach
+					pace = m.pace
 					for goal := range c.goals {
 						took, ever := reached[goal]
 						if !ever {
@@ -134,7 +143,22 @@ func TestACredentialIsDeadInTime(t *testing.T) {
 						t.Errorf("%s only after %v, at most %v are promised", goal, worst[goal], most)
 					}
 				}
+				checkEstimate(t, pace, worst[c.end], busy)
 			})
 		}
+	}
+}
+
+// checkEstimate checks what people are told at the beginning against the time that it took: the same to a minute in a
+// calm world, and no more than that in a busy one.
+func checkEstimate(t *testing.T, pace plan.Pace, took time.Duration, busy bool) {
+	t.Helper()
+	told := pace.Total()
+	t.Logf("told: about %v", told)
+	if off := (took - told).Abs(); !busy && off > time.Minute {
+		t.Errorf("people are told %v, and it took %v", told, took)
+	}
+	if busy && (told > took || took-told > time.Duration(pace.Steps)*2*time.Minute) {
+		t.Errorf("people are told %v, and it took %v in a busy world: more than two minutes a step beyond that", told, took)
 	}
 }

@@ -17,6 +17,7 @@ type History struct {
 	ARN             string
 	Changed         time.Time
 	RotationEnabled bool
+	NextRotation    time.Time         // by Secrets Manager's schedule; zero where none is due, or it is not told
 	Versions        []Version         // oldest first
 	Tags            map[string]string // those whose keys begin with TagPrefix
 	OtherTags       int               // how many others there are

@@ -20,6 +20,7 @@ const (
 	Ask      = "ASK-"      // + unix time, + "-" + start of the version id: when its target is asked again about it
 	Seen     = "SEEN"      // up to this source version every version is known
 	Retain   = "RETAIN"    // a person's veto on retiring this source version
+	Retained = "RETAINED-" // + unix time, + "-" + who, + "-" + start of the version id: a note about RETAIN
 	Rollback = "ROLLBACK"  // a rollback to this source version is in progress
 	Making   = "MAKING-"   // + start of the version id: an Unrepeatable rotator was asked to make it
 	Failed   = "FAILED-"   // + count, times and the last error: the retirement of this source version failed; plan.Failure

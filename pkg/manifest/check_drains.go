@@ -37,7 +37,7 @@ func (c checker) checkDrains() {
 // describeSlow returns how long a rotation of s takes, and because of whom.
 func (c checker) describeSlow(s Source, consumer string, drain time.Duration) string {
 	steps := "1 step"
-	if n := s.countSteps(); n > 1 {
+	if n := s.CountSteps(); n > 1 {
 		steps = fmt.Sprintf("%d steps", n)
 	}
 	declared, _ := c.env.Consumer(consumer)
@@ -52,7 +52,7 @@ func (c checker) describeSlow(s Source, consumer string, drain time.Duration) st
 // rotationTakes returns how long a rotation of s takes where its slowest consumer may use a version for drain after it
 // was replaced: then the version is withdrawn, and once that is quiet its credential is retired.
 func (s Source) rotationTakes(drain time.Duration) time.Duration {
-	return time.Duration(s.countSteps()) * (max(drain, history.LateWrite) + history.Deregistered)
+	return time.Duration(s.CountSteps()) * (max(drain, history.LateWrite) + history.Deregistered)
 }
 
 // RetirementTakes returns how long what a change of s replaces lives at most where everybody follows: the waits of each
@@ -62,8 +62,8 @@ func (e *Environment) RetirementTakes(s Source) time.Duration {
 	return s.rotationTakes(longest)
 }
 
-// countSteps returns how many versions a rotation of s makes.
-func (s Source) countSteps() int {
+// CountSteps returns how many versions a rotation of s makes.
+func (s Source) CountSteps() int {
 	if s.Symmetric() != "" {
 		return symmetricSteps
 	}

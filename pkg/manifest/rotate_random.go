@@ -134,6 +134,15 @@ func (s Source) Random() RotateRandom {
 // Symmetric returns the second key that verifiers of s accept, or "".
 func (s Source) Symmetric() string { return s.Random().Also }
 
+// FirstAndSecond returns the keys of a credential that moves in several versions: of the one that is sent, and of the one
+// that waits. Of a key pair they are the private halves. "" where s has no second key.
+func (s Source) FirstAndSecond() (sent, waits string) {
+	if s.Symmetric() == "" {
+		return "", ""
+	}
+	return s.Fresh()[0], cmp.Or(s.Random().Next, s.Symmetric())
+}
+
 // Fresh returns the keys that rotator random gives a new value of their own.
 func (s Source) Fresh() []string {
 	if s.Rotate.Random == nil {

@@ -30,7 +30,6 @@ const (
 // The pace of a campaign.
 const (
 	glanceEvery = time.Second      // how often what rotates is looked at
-	followEvery = 5 * time.Second  // how often the environment is looked at, once everything has started
 	slow        = 10 * time.Minute // a rotation that takes longer keeps no other from starting
 )
 
@@ -40,13 +39,12 @@ type Row struct {
 	State     State
 	Version   string // that is made
 	Err       error  // why it is Declined, Failed or GoesOn, where an error says so
-	Ending    Ending // where it is followed, once it is over
 	Emergency *Emergency
 
 	before string    // the version that was current
 	since  time.Time // when it started
 	missed int       // looks in a row that found nothing of it
-	watch  *Watch    // once it has started
+	shown  bool      // its progress is followed
 }
 
 // Set puts a row into a state, and says why.
@@ -62,6 +60,9 @@ type Campaign struct {
 	Clock    func() time.Time
 	Look     func(context.Context) (r plan.Report, busy bool, err error) // at the environment; busy: later
 	Report   plan.Report                                                 // of the last look
+	Tracker  Tracker
+	Progress map[string]Progress // by source: of those that are followed
+	News     []Event             // of the last turn
 }
 
 // NewRow returns the row of a source as it stands before anything is started. seen is the source in a fresh report.
@@ -69,9 +70,16 @@ func NewRow(source manifest.Source, seen plan.SourceReport) *Row {
 	return &Row{Source: source, State: Waiting, before: seen.Version}
 }
 
+// Join makes a row of a rotation that is under way already: it is followed like those that the campaign starts.
+func (r *Row) Join(version string) {
+	r.Set(Rotated, nil)
+	r.Version, r.before = version, ""
+}
+
 // Turn looks at what rotates, starts what may start, and follows once everything has started. It fails only where
 // nothing can be seen any more.
 func (c *Campaign) Turn(ctx context.Context) error {
+	c.News = nil
 	for _, r := range c.Rows {
 		if r.State == Rotating {
 			c.glanceAtRow(ctx, r)
@@ -112,7 +120,7 @@ func (c *Campaign) Pause() time.Duration {
 	if c.isStarting() {
 		return glanceEvery
 	}
-	return followEvery
+	return NextLook(c.Report)
 }
 
 // countUnderWay counts the rotations that keep others from starting.
@@ -136,11 +144,11 @@ func (c *Campaign) startRow(ctx context.Context, r *Row) {
 		r.Version = c.NewID()
 		err = c.Rotate(ctx, r.Source, r.Version)
 	}
-	r.watch = &Watch{Source: r.Source.Name, Before: r.before, Version: r.Version}
 	switch {
 	case err == nil:
 		r.Set(Rotating, nil)
 		r.since = c.Clock()
+		c.Tracker.Start(Watch{Source: r.Source.Name, Before: r.before, Version: r.Version}, r.since)
 	case ctx.Err() != nil:
 		r.Set(GoesOn, errors.New("interrupted while it was started"))
 	case isRefusal(err):
@@ -195,18 +203,28 @@ func (c *Campaign) followRows(ctx context.Context) error {
 		return err
 	}
 	c.Report = report
+	var names []string
+	for _, r := range c.Rows {
+		if r.shown = r.shown || r.State == Rotated; r.shown {
+			names = append(names, r.Source.Name)
+		}
+	}
+	all, news := c.Tracker.Note(report, names)
+	c.News, c.Progress = append(c.News, news...), map[string]Progress{}
+	for _, p := range all {
+		c.Progress[p.Source] = p
+	}
 	for _, r := range c.Rows {
 		if r.State != Rotated {
 			continue
 		}
-		switch r.Ending = r.watch.Look(report); {
-		case !r.Ending.Over:
-		case r.Ending.Nothing:
+		switch p := c.Progress[r.Source.Name]; {
+		case p.CameToNought:
 			r.Set(Failed, nil)
-		case r.Ending.NotByMode || len(r.Ending.LivesOn) > 0:
-			r.Set(GoesOn, nil)
-		default:
+		case p.Reaches(Dead):
 			r.Set(Done, nil)
+		case p.Held:
+			r.Set(GoesOn, nil)
 		}
 	}
 	return nil

@@ -120,48 +120,16 @@ type Watch struct {
 // patience is how many looks in a row may find nothing of a rotation.
 const patience = 3
 
-// Ending describes how something that is followed ended. The zero Ending: it goes on.
-type Ending struct {
-	Over      bool              // there is nothing more to follow
-	Nothing   bool              // it came to nothing: the version before is still current
-	LivesOn   []plan.OwedReport // over, but for old credentials that only a person ends
-	NotByMode bool              // over, but for old credentials that the environment's mode keeps
-}
-
-// Look notes a report and returns what has become of the rotation: it is over once another version is current, none
-// is pending, and nothing is owed. A rotation that the rotate function refused leaves no trace, so after a few looks
-// without one it has come to nothing.
-func (w *Watch) Look(r plan.Report) Ending {
+// Look notes a report, and reports whether the rotation has come to nothing. One that the rotate function refused leaves
+// no trace: after a few looks that find the version before current and none pending there is none.
+func (w *Watch) Look(r plan.Report) (nothing bool) {
 	s := r.Source(w.Source)
-	switch {
-	case s.Pending != "":
+	if s.Pending != "" || s.Version != w.Before {
 		w.idle = 0
-		return Ending{}
-	case s.Version == w.Before:
-		w.idle++
-		return Ending{Over: w.idle >= patience, Nothing: w.idle >= patience}
+		return false
 	}
-	return FindEnding(s, r)
-}
-
-// FindEnding returns whether nothing is left of what a source owed, or only what does not end by itself.
-func FindEnding(s plan.SourceReport, r plan.Report) Ending {
-	switch {
-	case len(s.Owed) == 0:
-		return Ending{Over: true}
-	case !IsStill(r):
-		return Ending{}
-	case r.Mode != string(manifest.Retire):
-		return Ending{Over: true, NotByMode: true}
-	case slices.ContainsFunc(s.Owed, func(o plan.OwedReport) bool { return !waitsForPerson(o) }):
-		return Ending{}
-	}
-	return Ending{Over: true, LivesOn: s.Owed}
-}
-
-// waitsForPerson reports whether only a person ends an owed version.
-func waitsForPerson(o plan.OwedReport) bool {
-	return len(o.Blocked) > 0 && (o.Blocked[0].Reason == plan.Retained || o.Blocked[0].Reason == plan.ByHand)
+	w.idle++
+	return w.idle >= patience
 }
 
 // IsStill reports whether nothing is left in an environment but to wait for time or people: there is no step to take,

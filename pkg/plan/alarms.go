@@ -17,6 +17,9 @@ type Alarm struct {
 	Detail  string `json:"detail"`
 }
 
+// Page returns the runbook of the alarm of this name, as a path in the repository.
+func Page(alarm string) string { return "docs/runbook/" + alarm + ".md" }
+
 // The names of alarms.
 const (
 	RotationDue       = "rotation-due"       // the current version is older than the manifest allows
@@ -63,7 +66,6 @@ func (s State) findAlarms() []Alarm {
 		}
 		for _, v := range source.Owed() {
 			all = append(all, s.alarmsOfOwed(source, v)...)
-			all = append(all, alarmsOfFailure(source, v)...)
 		}
 	}
 	for _, b := range s.Buckets {
@@ -121,6 +123,16 @@ func (s Source) isTooOld(age time.Duration) (rule string, old bool) {
 	return "", false
 }
 
+// namesOfAlarms returns the names of the alarms of an owed version, each once.
+func (s State) namesOfAlarms(source Source, v history.Version) []string {
+	var names []string
+	for _, alarm := range s.alarmsOfOwed(source, v) {
+		names = append(names, alarm.Name)
+	}
+	return names
+}
+
+// alarmsOfOwed returns the alarms of an owed version.
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
 	limit := source.owedTooLong()
@@ -133,7 +145,7 @@ func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 		all = append(all, Alarm{DeadlinePassed, source.Name, fmt.Sprintf(
 			"version %s should have died %s ago", history.Short(v.ID), formatAge(s.Now.Sub(at)))})
 	}
-	return all
+	return append(all, alarmsOfFailure(source, v)...)
 }
 
 // owedTooLong is for how long the source may owe a version: twice what its waits and drains explain. Where a person

@@ -420,7 +420,7 @@ func TestWhoReadsASourceIsReportedAndNeverRolled(t *testing.T) {
 	s.db().Consumers = []Consumer{nightly(2)}
 	plans(t, s)
 	r := Describe(s, Make(s))
-	want := ConsumerReport{Name: "nightly", Source: "db", Running: sid(2), Current: true, State: "current", Detail: "readers without a receipt"}
+	want := ConsumerReport{Name: "nightly", Source: "db", Running: sid(2), Current: true, State: "current", Detail: "readers without a receipt", Drains: true}
 	if diff := cmp.Diff(want, r.Consumers[0]); diff != "" || r.Consumers[0].Reads() != "source db" || !r.Converged {
 		t.Errorf("converged %v; the consumer (-want +got):\n%s", r.Converged, diff)
 	}

@@ -321,6 +321,9 @@ func describeNotRolled(c Consumer, target bucket.Bucket) string {
 		text, target.Name, history.Short(target.Version), strings.Join(versions, " and "))
 }
 
+// NotOnVersion is the ordinary reason of a Roll.
+const NotOnVersion = "it does not run the bucket's version"
+
 func whyRoll(c Consumer, target string) string {
 	switch {
 	case len(c.Drift) > 0:
@@ -330,7 +333,7 @@ func whyRoll(c Consumer, target string) string {
 	case c.Running == "" && len(c.InPlay) == 0:
 		return "it does not run a version of the bucket that is known"
 	default:
-		return "it does not run the bucket's version"
+		return NotOnVersion
 	}
 }
 

@@ -59,7 +59,7 @@ func (s State) Remember(b Bucket, r Relation, c Consumer) Consumer {
 	isOthers := func(id string) bool { return s.isOfAnotherBucket(b, id) }
 	seen.InPlay = slices.DeleteFunc(slices.Clone(seen.InPlay), isOthers)
 	seen.Deployable = slices.DeleteFunc(slices.Clone(seen.Deployable), isOthers)
-	return Consumer{Name: r.Label(), Remembered: true, Relation: r, Drain: c.Drain, RunsTasks: c.RunsTasks, Seen: seen}
+	return Consumer{Name: r.Label(), Kind: c.Kind, Remembered: true, Relation: r, Drain: c.Drain, RunsTasks: c.RunsTasks, Seen: seen}
 }
 
 // isOfAnotherBucket reports whether a version is known as another bucket's, and not as one of b.

@@ -94,8 +94,18 @@ type SourceReport struct {
 	Frozen string `json:"frozen,omitempty"`
 	// Obstacles are why no rotation starts from its current version.
 	Obstacles []credential.Obstacle `json:"obstacles,omitempty"`
+	// Buckets are those that it feeds.
+	Buckets []string `json:"buckets,omitempty"`
+	// Step is which version of a change that is under way is current, and Pace how long such a change usually takes.
+	Step int  `json:"step,omitempty"`
+	Pace Pace `json:"pace,omitzero"`
 	// AtOnce: its rotation ends the old credential at once, and its consumers are refused until they have followed.
 	AtOnce bool `json:"atOnce,omitempty"`
+	SourceTimes
+	// Retained: a person keeps the current version from being retired later.
+	Retained *Veto `json:"retained,omitempty"`
+	// Versions are those with a label or something owed, oldest first, and who runs on each.
+	Versions []VersionReport `json:"versions,omitempty"`
 }
 
 // OwedReport is one owed retirement and every gate that blocks it.
@@ -107,7 +117,12 @@ type OwedReport struct {
 	Blocked []Wait    `json:"blocked,omitempty"`
 	Failed  *Failure  `json:"failed,omitempty"` // where its retirement has failed
 	// Kept lists the labels RETAIN and ROLLBACK that it carries.
-	Kept []string `json:"kept,omitempty"`
+	Kept     []string `json:"kept,omitempty"`
+	Retained *Veto    `json:"retained,omitempty"` // where a person keeps it
+	// HeldBy are the consumers, and the strangers, because of whom it is not retired, sorted.
+	HeldBy []string `json:"heldBy,omitempty"`
+	// Alarms are the names of the alarms about it, which are those of their runbooks.
+	Alarms []string `json:"alarms,omitempty"`
 }
 
 // BucketReport is one bucket.
@@ -117,6 +132,7 @@ type BucketReport struct {
 	Version string   `json:"version,omitempty"`
 	Names   []string `json:"names"`
 	Frozen  string   `json:"frozen,omitempty"` // why it is not written
+	Stale   bool     `json:"stale,omitempty"`  // it does not hold yet what its sources and the manifest say
 	// LostMemory: somebody took the tags away that remember who reads it.
 	LostMemory bool `json:"lostMemory,omitempty"`
 }
@@ -124,15 +140,25 @@ type BucketReport struct {
 // ConsumerReport is one consumer as it was seen. It runs on a bucket, or reads a source itself.
 type ConsumerReport struct {
 	Name    string `json:"name"`
+	Kind    string `json:"kind,omitempty"` // in the manifest's words; none for a stranger
 	Bucket  string `json:"bucket,omitempty"`
 	Source  string `json:"source,omitempty"`
 	Running string `json:"running,omitempty"`
 	Current bool   `json:"current"` // it is proven to run the bucket's version, and nothing else
 	State   string `json:"state"`   // current, rolling, behind, failed, draining, unknown
 	Detail  string `json:"detail,omitempty"`
+	// Since is since when it runs Running at the latest, and RollingSince when the rollout to RollingTo began, where the
+	// sink tells.
+	Since        time.Time       `json:"since,omitzero"`
+	RollingTo    string          `json:"rollingTo,omitempty"`
+	RollingSince time.Time       `json:"rollingSince,omitzero"`
+	Failed       *RolloutFailure `json:"failed,omitempty"`    // its newest rollout, where that failed
+	NotRolled    string          `json:"notRolled,omitempty"` // why rotary does not roll it, in words
 	// Remembered: its bucket's tags have it, and the manifest does not have it there.
 	Remembered bool `json:"remembered,omitempty"`
 	Leaving    bool `json:"leaving,omitempty"`
+	// Drains: it is readers, who have no receipt: they may use a version until their drain is over.
+	Drains bool `json:"drains,omitempty"`
 	// Empty: all of it was seen, and nothing of its bucket is in play there; or it is readers, whom nobody sees.
 	Empty bool `json:"empty,omitempty"`
 }
@@ -152,7 +178,7 @@ func Describe(s State, p Plan) Report {
 		current, _ := b.Current()
 		r.Buckets = append(r.Buckets, BucketReport{
 			Name: b.Want.Name, Secret: cmp.Or(b.Secret, b.Want.Secret), Version: current.ID, Names: b.Want.Names(),
-			Frozen: b.Frozen, LostMemory: b.lostMemory(),
+			Frozen: b.Frozen, LostMemory: b.lostMemory(), Stale: b.Stale(),
 		})
 		for _, c := range b.Consumers {
 			r.Consumers = append(r.Consumers, describeConsumer(ConsumerReport{Bucket: b.Want.Name}, c, current.ID))
@@ -174,7 +200,9 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 		AtOnce: source.Manifest.AtOnce(), Undeclared: source.Undeclared, Frozen: source.Frozen,
 	}
 	r.describeTaken(s, source)
-	r.Kept = listKept(current)
+	r.Pace = s.measurePace(source)
+	r.Kept, r.Retained = listKept(current), findRetained(source, current)
+	r.SourceTimes = source.measureTimes()
 	r.Changed, r.Followed = s.measureChange(source)
 	if values := source.Contents[current.ID].Values; values != nil {
 		r.Obstacles = credential.FindObstacles(s.Environment, source.Manifest, values)
@@ -186,6 +214,11 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 	if pending, some := source.Labelled(history.AWSPending); some && pending.ID != current.ID {
 		r.Pending = pending.ID
 	}
+	for _, b := range s.Buckets {
+		if b.isFedBy(source.Name) {
+			r.Buckets = append(r.Buckets, b.Want.Name)
+		}
+	}
 	for _, d := range s.debts {
 		if d.source.Name != source.Name {
 			continue
@@ -193,17 +226,23 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 		dies, _ := source.Dies(d.version)
 		r.Owed = append(r.Owed, OwedReport{
 			Version: d.version.ID, Made: d.version.Created, Since: source.OwedSince(d.version), Dies: dies, Blocked: s.askGates(p, d),
-			Failed: failureOf(d.version), Kept: listKept(d.version),
+			Failed: failureOf(d.version), Kept: listKept(d.version), Retained: findRetained(source, d.version),
+			HeldBy: s.listHolders(d), Alarms: s.namesOfAlarms(source, d.version),
 		})
 	}
+	if len(r.Owed) > 0 {
+		r.Step = s.findStep(source)
+	}
+	r.Versions = s.describeVersions(source)
 	return r
 }
 
 // describeConsumer adds to the report of a consumer, which has what it reads, how it was seen.
 func describeConsumer(r ConsumerReport, c Consumer, version string) ConsumerReport {
+	r.describeRollout(c)
 	r.Name, r.Running, r.State, r.Detail = c.Name, c.Running, c.describeState(version), describeDetail(c)
 	r.Current = c.runsOnly(version) && version != ""
-	r.Remembered, r.Leaving = c.Remembered, c.Leaving
+	r.Remembered, r.Leaving, r.Drains = c.Remembered, c.Leaving, c.Drain > 0
 	r.Empty = r.Bucket != "" && (c.Drain > 0 || !c.isUnseen() && c.Settled && len(c.InPlay) == 0)
 	return r
 }

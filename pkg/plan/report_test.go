@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/rotary-secrets/rotary/pkg/duration"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -59,7 +60,14 @@ func TestAReportOfAConvergedStateSaysSo(t *testing.T) {
 	s := converged()
 	want := Report{
 		Environment: "dev", Mode: "retire", At: noon, Converged: true,
-		Sources:   []SourceReport{{Name: "db", Secret: "source/dev/db", Rotator: "postgres", Version: sid(2), Since: noon.Add(-22 * time.Hour), Consumers: []string{"web"}}},
+		Sources: []SourceReport{{
+			Name: "db", Secret: "source/dev/db", Rotator: "postgres", Version: sid(2), Since: noon.Add(-22 * time.Hour), Consumers: []string{"web"},
+			Buckets: []string{"api"}, Pace: Pace{Steps: 1, Follow: duration.Duration(usualRollout), Settle: duration.Duration(history.LateWrite)},
+			Versions: []VersionReport{
+				{Version: sid(1), Made: noon.Add(-23 * time.Hour), Labels: []string{history.AWSPrevious}},
+				{Version: sid(2), Made: noon.Add(-22 * time.Hour), Labels: []string{history.AWSCurrent, live(2), history.Seen}, RunBy: []string{"web"}},
+			},
+		}},
 		Buckets:   []BucketReport{{Name: "api", Secret: "api-dev", Version: bid(present, 2), Names: []string{"DB"}}},
 		Consumers: []ConsumerReport{{Name: "web", Bucket: "api", Running: bid(present, 2), Current: true, State: "current"}},
 	}

@@ -9,10 +9,13 @@ import (
 type Seen struct {
 	Consumer string // its name in the manifest
 
-	Running   string   // the bucket version it is proven to run; "" where none is proven
-	RollingTo string   // the version an unfinished rollout of rotary's brings; "" where none is under way
-	Names     []string // the names it has from the bucket, sorted; nil where the sink cannot tell
-	InPlay    []string // every bucket version it runs, is rolling to, or could roll back to; includes Running
+	Running   string // the bucket version it is proven to run; "" where none is proven
+	RollingTo string // the version an unfinished rollout of rotary's brings; "" where none is under way
+	// Since is since when it runs Running at the latest, and RollingSince when the rollout to RollingTo began, where the
+	// sink tells.
+	Since, RollingSince time.Time
+	Names               []string // the names it has from the bucket, sorted; nil where the sink cannot tell
+	InPlay              []string // every bucket version it runs, is rolling to, or could roll back to; includes Running
 	// Deployable is every bucket version that somebody could deploy: ACTIVE revisions of its task family pin it, whoever
 	// registered them. It is filled where Opening asks for it.
 	Deployable []string
@@ -45,9 +48,10 @@ type Move struct {
 
 // Failed is a rollout that did not succeed, remembered by what was rolled.
 type Failed struct {
-	Version string // bucket version
-	Rest    string // Seen.Rest at the time
-	Reason  string // in the sink's words
+	Version string    // bucket version
+	Rest    string    // Seen.Rest at the time
+	Reason  string    // in the sink's words
+	At      time.Time // when it ended, or was made where the sink does not tell; zero where it tells neither
 }
 
 // hasFailedWith reports whether this very rollout, version and everything else, has failed already.

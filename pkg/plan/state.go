@@ -70,6 +70,7 @@ type Bucket struct {
 // Consumer is one consumer of a bucket, or of a source itself.
 type Consumer struct {
 	Name    string
+	Kind    string // in the manifest's words
 	Leaving bool
 	// Remembered: the tags of the bucket have it, and the manifest does not have it there: it is seen, never rolled.
 	Remembered bool

@@ -275,7 +275,7 @@ func (o observer) readConsumers(ctx context.Context, s plan.State) map[string]op
 // describeConsumer returns a consumer as the manifest has it and as it was seen.
 func describeConsumer(c manifest.Consumer, seen plan.Seen) plan.Consumer {
 	return plan.Consumer{
-		Name: c.Name, Leaving: c.Leaving, Drain: c.Drain().Std(), RunsTasks: c.ECS != nil || c.ECSFamily != nil, Seen: seen,
+		Name: c.Name, Kind: c.Kind(), Leaving: c.Leaving, Drain: c.Drain().Std(), RunsTasks: c.ECS != nil || c.ECSFamily != nil, Seen: seen,
 	}
 }
 

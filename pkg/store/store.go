@@ -123,6 +123,9 @@ func (s *Store) Look(ctx context.Context, name string) (history.History, error) 
 		Secret: name, ARN: aws.ToString(out.ARN),
 		Changed: aws.ToTime(out.LastChangedDate), RotationEnabled: aws.ToBool(out.RotationEnabled),
 	}
+	if look.RotationEnabled {
+		look.NextRotation = aws.ToTime(out.NextRotationDate)
+	}
 	look.Tags, look.OtherTags = splitTags(out.Tags)
 	for id, labels := range out.VersionIdsToStages {
 		look.Versions = append(look.Versions, history.Version{ID: id, Labels: slices.Sorted(slices.Values(labels))})

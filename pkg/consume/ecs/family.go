@@ -177,8 +177,8 @@ func (f *Family) toSeen(l familySnapshot) plan.Seen {
 	case !s.Settled:
 		s.RollingTo = version
 		s.Waiting = fmt.Sprintf("%d tasks still run a revision that no rule or schedule names any more", len(l.others))
-	case s.Unknown == "":
-		s.Running = version
+	case s.Unknown == "" && version != "":
+		s.Running, s.Since = version, s.Changed
 	}
 	return s
 }

@@ -73,14 +73,25 @@ func (l serviceSnapshot) toSeen(name string) plan.Seen {
 		s.Waiting, s.WaitTill = l.waitingReason()
 		if s.Foreign == "" && !l.isOverdue() &&
 			l.primaryDeployment().RolloutState != types.DeploymentRolloutStateFailed {
-			s.RollingTo = primary.pinnedVersion()
+			s.RollingTo, s.RollingSince = primary.pinnedVersion(), aws.ToTime(l.primaryDeployment().CreatedAt)
 		}
 	case s.Unknown == "":
-		s.Running = primary.pinnedVersion()
+		s.Running, s.Since = primary.pinnedVersion(), l.runsSince()
 	default: // it is on its revision, and no task proves it
 		s.RollingTo, s.Waiting = primary.pinnedVersion(), s.Unknown
 	}
 	return s
+}
+
+// runsSince returns when the newest service deployment that succeeded ended; a rollback goes back to what that brought.
+// Where none is listed it is when the PRIMARY deployment was created.
+func (l serviceSnapshot) runsSince() time.Time {
+	for _, b := range l.briefs {
+		if b.Status == types.ServiceDeploymentStatusSuccessful {
+			return moveTime(b.CreatedAt, b.FinishedAt)
+		}
+	}
+	return aws.ToTime(l.primaryDeployment().CreatedAt)
 }
 
 func (l serviceSnapshot) primaryDeployment() types.Deployment { return l.service.Deployments[0] }
@@ -246,13 +257,15 @@ func (l serviceSnapshot) isOverdue() bool {
 func (l serviceSnapshot) failedRollout() *plan.Failed {
 	if l.isOverdue() {
 		return l.describeFailure(aws.ToString(l.primaryDeployment().TaskDefinition),
+			aws.ToTime(l.primaryDeployment().CreatedAt).Add(rolloutLimit),
 			fmt.Sprintf("the rollout has not ended within %s, and ECS goes on with it", rolloutLimit))
 	}
 	a, some := l.newestAttempt()
 	if !some {
 		for _, d := range l.service.Deployments {
 			if d.RolloutState == types.DeploymentRolloutStateFailed {
-				return l.describeFailure(aws.ToString(d.TaskDefinition), aws.ToString(d.RolloutStateReason))
+				return l.describeFailure(
+					aws.ToString(d.TaskDefinition), moveTime(d.CreatedAt, d.UpdatedAt), aws.ToString(d.RolloutStateReason))
 			}
 		}
 		return nil
@@ -263,11 +276,12 @@ func (l serviceSnapshot) failedRollout() *plan.Failed {
 	if !isFailedAttempt(a.Status) || succeeded || newer {
 		return nil
 	}
-	return l.describeFailure(tried, aws.ToString(a.StatusReason))
+	return l.describeFailure(tried, moveTime(a.CreatedAt, a.FinishedAt), aws.ToString(a.StatusReason))
 }
 
-// describeFailure returns the failure of a rollout onto task definition tried; nil where that does not pin the bucket.
-func (l serviceSnapshot) describeFailure(tried, reason string) *plan.Failed {
+// describeFailure returns the failure, at this time, of a rollout onto task definition tried; nil where that does not
+// pin the bucket.
+func (l serviceSnapshot) describeFailure(tried string, at time.Time, reason string) *plan.Failed {
 	r := l.revisions[tried]
 	was := l.at.readPins(r)
 	version := was.pinnedVersion()
@@ -275,7 +289,7 @@ func (l serviceSnapshot) describeFailure(tried, reason string) *plan.Failed {
 		return nil // it was not rotary's
 	}
 	return &plan.Failed{
-		Version: version, Rest: l.at.fingerprintRest(r, was.bundles...),
+		Version: version, Rest: l.at.fingerprintRest(r, was.bundles...), At: at,
 		Reason: fmt.Sprintf("%s: %s", r, firstNonEmpty(reason, "the deployment failed")),
 	}
 }

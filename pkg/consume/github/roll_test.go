@@ -31,7 +31,7 @@ func TestFirstPush(t *testing.T) {
 			w.wantWrites("POST", "PUT A", "PUT B", "PATCH ROTARY_RECEIPT")
 			w.wantSecrets(texts)
 			seen := w.mustSee()
-			want := plan.Seen{Consumer: "ci", Running: "v1", Names: []string{"A", "B"}, InPlay: []string{"v1"}, Settled: true, Changed: start.Add(4 * time.Second)}
+			want := plan.Seen{Consumer: "ci", Running: "v1", Names: []string{"A", "B"}, InPlay: []string{"v1"}, Settled: true, Changed: start.Add(4 * time.Second), Since: start.Add(4 * time.Second)}
 			if diff := cmp.Diff(want, seen, ignoreDetail); diff != "" {
 				t.Errorf("after the push: %s", diff)
 			}

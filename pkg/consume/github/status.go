@@ -88,7 +88,7 @@ func (s *Scope) fillSeen(seen plan.Seen, l scopeState, held []string) plan.Seen 
 	seen.InPlay = dropUnmanaged(append(held, r.Version))
 	seen.Settled = r.Done && len(held) == 0
 	if r.Done && len(seen.Drift) == 0 {
-		seen.Running = r.Version
+		seen.Running, seen.Since = r.Version, l.written
 	}
 	switch {
 	case !r.Done:

@@ -58,7 +58,7 @@ func (p *Project) fillProgress(l *projectState, s *plan.Seen) {
 			s.Waiting = "the variables are not all as one version has them"
 		}
 	case settledWithout || l.hasConverged():
-		s.Running, s.Settled = l.version, true
+		s.Running, s.Settled, s.Since = l.version, true, l.runsSince()
 	case l.live == nil: // nothing that a Roll could build again
 		s.RollingTo, s.Waiting = l.version, "the project does not say which deployment is live"
 	default:
@@ -74,20 +74,22 @@ func (p *Project) describeRollout(l *projectState, s *plan.Seen) {
 		switch {
 		case !l.isFresh(d):
 		case d.isBuilding():
-			s.RollingTo, s.Failed = l.version, nil
+			s.RollingTo, s.RollingSince, s.Failed = l.version, d.CreatedAt.asTime(), nil
 			s.Waiting = fmt.Sprintf("deployment %s is %s", d.ID, d.stateText())
 			return
 		case d.isReady() && d.ID == l.live.ID:
-			s.RollingTo, s.Failed = l.version, nil
+			s.RollingTo, s.RollingSince, s.Failed = l.version, d.CreatedAt.asTime(), nil
 			s.Waiting = fmt.Sprintf("deployment %s is READY and its domains are not assigned", d.ID)
 			return
 		case d.isReady():
-			s.RollingTo, s.Failed = l.version, nil
+			s.RollingTo, s.RollingSince, s.Failed = l.version, d.CreatedAt.asTime(), nil
 			s.Waiting = fmt.Sprintf("deployment %s is READY but not live "+
 				"(after an Instant Rollback, or where domains are assigned by hand): promote it", d.ID)
 			return
 		case s.Failed == nil:
-			s.Failed = &plan.Failed{Version: l.version, Rest: p.restOf(&d), Reason: d.describeFailure()}
+			s.Failed = &plan.Failed{
+				Version: l.version, Rest: p.restOf(&d), Reason: d.describeFailure(), At: d.CreatedAt.asTime(),
+			}
 			s.Waiting = s.Failed.Reason
 		}
 	}
@@ -196,6 +198,20 @@ func (l *projectState) driftedKeys() []string {
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)
+}
+
+// runsSince returns since when production traffic reaches the receipts' version: the live deployment was ready then; or
+// when the newest of the variables was written, where no deployment has to follow.
+func (l *projectState) runsSince() (since time.Time) {
+	if l.hasConverged() {
+		return max(l.live.CreatedAt, l.live.Ready).asTime()
+	}
+	for _, v := range l.owned {
+		if v.updatedAt().After(since) {
+			since = v.updatedAt()
+		}
+	}
+	return since
 }
 
 // lastChange returns when a variable or a deployment last changed.

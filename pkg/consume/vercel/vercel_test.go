@@ -144,7 +144,7 @@ func (b *bench) readLive(name string) (id, value string) {
 	return id, values[name]
 }
 
-var essential = cmpopts.IgnoreFields(plan.Seen{}, "Consumer", "Changed", "Detail", "Rest", "Waiting", "WaitTill")
+var essential = cmpopts.IgnoreFields(plan.Seen{}, "Consumer", "Changed", "Since", "RollingSince", "Detail", "Rest", "Waiting", "WaitTill")
 
 func (b *bench) wantSeen(want plan.Seen, waiting string) {
 	b.Helper()
