@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -70,11 +71,9 @@ func describeGate(w plan.Wait) string {
 		return "the next pass withdraws it"
 	case plan.RetryLater:
 		return w.Detail
+	default:
+		return cmp.Or(w.Detail, string(w.Reason))
 	}
-	if w.Detail == "" {
-		return string(w.Reason)
-	}
-	return w.Detail
 }
 
 // describeDead returns that versions are accepted nowhere any more, in these words.

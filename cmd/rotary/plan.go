@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -52,15 +51,6 @@ func (s *session) printPlan(r plan.Report) error {
 	}
 	_, err := fmt.Fprintln(s.out, s.newPage(r).renderPlan())
 	return err
-}
-
-// describeWait returns a wait as one line.
-func describeWait(w plan.Wait, now time.Time) string {
-	text := w.Subject
-	if w.Version != "" {
-		text += " " + history.Short(w.Version)
-	}
-	return text + ": " + describeReason(w, now)
 }
 
 // describeReason returns what is waited for, and how much longer where that is known.

@@ -86,7 +86,7 @@ func must(t *testing.T, err error) {
 }
 
 func (d *ptyDesk) resize(columns int) {
-	must(d.t, pty.Setsize(d.master, &pty.Winsize{Rows: 40, Cols: uint16(columns)})) //nolint:gosec // of a test
+	must(d.t, pty.Setsize(d.master, &pty.Winsize{Rows: 40, Cols: uint16(columns)}))
 	_, err := io.WriteString(d.tty, markResized(columns))
 	must(d.t, err)
 }

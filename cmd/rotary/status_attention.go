@@ -201,8 +201,9 @@ func (p page) describeGate(s plan.SourceReport, o plan.OwedReport, w plan.Wait) 
 		return "the next pass, which does something else first: " + w.Detail
 	case plan.Draining, plan.Deployable, plan.UnseenConsumer, plan.NotRolled, plan.Stranger:
 		return w.Detail + until + p.describeOtherHolders(o, w)
+	default:
+		return w.Detail + until
 	}
-	return w.Detail + until
 }
 
 // describeVeto returns a person's RETAIN: whose, since when, and how it comes off.

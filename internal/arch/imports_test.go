@@ -192,7 +192,7 @@ func TestALambdaLinksOnlyWhatItUses(t *testing.T) {
 
 // TestTheModuleForOtherProgramsNeedsNothing: pkg/settings is linked into programs that have nothing to do with AWS.
 func TestTheModuleForOtherProgramsNeedsNothing(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(root, "pkg/settings/go.mod"))
+	text, err := os.ReadFile(filepath.Join(root, "pkg", "settings", "go.mod"))
 	if err != nil || bytes.Contains(text, []byte("require")) || !bytes.HasPrefix(text, []byte("module "+module+"/pkg/settings\n")) {
 		t.Errorf("pkg/settings is no module, or needs another one: %v %s", err, text)
 	}

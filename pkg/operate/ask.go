@@ -121,8 +121,9 @@ func askAboutOwed(r plan.Report, s plan.SourceReport, o plan.OwedReport) (Ask, b
 		return Ask{w.Reason, w.Detail}, true
 	case plan.NotAccepted, plan.Frozen, plan.FrozenBucket:
 		return Ask{w.Reason, w.Detail}, true
+	default:
+		return Ask{}, false
 	}
-	return Ask{}, false
 }
 
 // waitsForOthers reports whether an owed version waits for its consumers, and for nothing that ends by itself.

@@ -56,10 +56,11 @@ type RolloutFailure struct {
 }
 
 // describeRollout adds to the report of a consumer since when it runs what, and how its newest rollout went.
-func (r *ConsumerReport) describeRollout(c Consumer) {
-	r.Kind, r.Since, r.RollingTo, r.RollingSince, r.NotRolled = c.Kind, c.Since, c.RollingTo, c.RollingSince, c.NotRolled
-	if f := c.Failed; f != nil {
-		r.Failed = &RolloutFailure{Version: f.Version, At: f.At, Reason: f.Reason}
+func (c *ConsumerReport) describeRollout(of Consumer) {
+	c.Kind, c.Since, c.RollingTo = of.Kind, of.Since, of.RollingTo
+	c.RollingSince, c.NotRolled = of.RollingSince, of.NotRolled
+	if f := of.Failed; f != nil {
+		c.Failed = &RolloutFailure{Version: f.Version, At: f.At, Reason: f.Reason}
 	}
 }
 

@@ -165,7 +165,7 @@ func definePythonChecks(settings []Setting) (lines []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		lines = append(lines, fmt.Sprintf("_%s = _matches(r\"%s\", %s)", strings.ToUpper(w), pattern, quote(reason)))
+		lines = append(lines, fmt.Sprintf("_%s = %s", strings.ToUpper(w), callMatches(pattern, reason)))
 	}
 	return lines, nil
 }
@@ -231,12 +231,17 @@ func pythonValue(s Setting) (string, error) {
 	return text, nil
 }
 
+// callMatches returns the call that makes a validator of a pattern, as translateCheck returns it.
+func callMatches(pattern, reason string) string {
+	return `_matches(r"` + pattern + `", ` + quote(reason) + ")"
+}
+
 // pythonCheck returns the validator of a setting, or "".
 func pythonCheck(s Setting) (string, error) {
 	switch {
 	case s.Check.Pattern != "":
 		pattern, reason, err := python.translateCheck(s.Check)
-		return fmt.Sprintf("_matches(r\"%s\", %s)", pattern, quote(reason)), err
+		return callMatches(pattern, reason), err
 	case s.Check.Word == "json" && s.Secret:
 		return "_JSON_TEXT", nil
 	case s.Check.Word == "bool" && !s.Secret:
