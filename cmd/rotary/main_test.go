@@ -74,6 +74,8 @@ func (s serial) Run(name string, f func(testscript.T)) {
 type bench struct {
 	name         string
 	*stage.Stage               // nil until the script opens one
+	tried        *turns        // of the stand-in that the script tries out; nil without
+	told         *safeBuffer   // what that tells
 	step         time.Duration // how much time passes while a command waits
 	code         int           // of the last rotary command
 	seen         outputs
@@ -109,6 +111,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "console": cmdConsole, "accepts": cmdAccepts,
 			"advanced": cmdAdvanced, "denied": cmdDenied, "nolog": cmdNoLog, "reads": readsFrom(filepath.Dir(folder)), "mode": cmdMode,
 			"spawn": cmdSpawn, "overwrite": cmdOverwrite, "program": cmdProgram,
+			"tryout": func(ts *testscript.TestScript, _ bool, args []string) { tryOut(ts, args, build) }, "pass": cmdPass, "told": cmdTold,
 			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()
@@ -148,6 +151,9 @@ func cmdRotary(ts *testscript.TestScript, neg bool, args []string) {
 	_, _ = io.WriteString(ts.Stdout(), out.String())
 	_, _ = io.WriteString(ts.Stderr(), errs.String())
 	b.seen.keep(args, out.String(), errs.String())
+	if b.tried != nil && strings.Contains(out.String()+errs.String(), "canary") {
+		ts.Fatalf("rotary %s: it prints a value", strings.Join(args, " "))
+	}
 	if slices.Contains(args, "--json") {
 		checkJSON(ts, args, out.Bytes())
 	}
@@ -181,7 +187,7 @@ func (o *outputs) keep(args []string, texts ...string) {
 
 func (b *bench) run(ts *testscript.TestScript, args []string, t terminal) int {
 	ts.Check(os.Chdir(ts.MkAbs(".")))
-	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST", "GOPACKAGE", "ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE"} {
+	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST", "GOPACKAGE", "ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE", clockVariable} {
 		ts.Check(os.Setenv(name, ts.Getenv(name)))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -221,6 +227,9 @@ func (b *bench) outside(getenv func(string) string, interrupt func()) outside {
 	}
 	if b.Stage != nil {
 		o.now = b.Clock.Now
+	}
+	if b.tried != nil {
+		o.now, o.wait = b.tried.now, b.tried.follow
 	}
 	return o
 }

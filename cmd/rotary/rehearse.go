@@ -13,6 +13,7 @@ import (
 type rehearseCmd struct {
 	Env      string   `arg:"" name:"ENV" help:"The environment."`
 	Source   []string `placeholder:"NAME" help:"Rehearse this source only; may be repeated."`
+	Act      string   `placeholder:"NAME" help:"Play only this act after the undisturbed one: throttled, long run, crash, missing key or failed rollout."`
 	Thorough bool     `help:"Crash after every single write, and let every key be missing once: minutes instead of seconds."`
 }
 
@@ -23,8 +24,11 @@ Needs no account and no network, and touches nothing: every value is made up, an
 
 Exit code 0 where everything held and ended well, 1 where something did not, with what and for whom, 2 where the manifest is invalid.
 
-Example:
-  rotary rehearse production --source app-db`
+The same manifest plays the same way again. After an act that did not hold stands what to look at, and how to play it alone.
+
+Examples:
+  rotary rehearse production --source app-db
+  rotary rehearse production --source app-db --act crash --thorough`
 }
 
 func (c rehearseCmd) Run(a *app) error {
@@ -46,6 +50,7 @@ func (c rehearseCmd) Run(a *app) error {
 		err = a.printJSON(report)
 	} else {
 		a.printRehearsal(report)
+		a.printHints(c, report)
 	}
 	if n := report.Totals.Failed; n > 0 && err == nil {
 		return fmt.Errorf("rehearse %s: %d of %s did not hold", c.Env, n, countNoun(report.Totals.Acts, "act"))
@@ -58,6 +63,12 @@ func (c rehearseCmd) makeConfig(a *app) (rehearsal.Config, error) {
 	env, err := a.readEnvironment(c.Env)
 	if err != nil {
 		return rehearsal.Config{}, err
+	}
+	if err := env.CheckBuilt(); err != nil {
+		return rehearsal.Config{}, invalid{err}
+	}
+	if c.Act != "" && !slices.Contains(rehearsal.Acts(), c.Act) {
+		return rehearsal.Config{}, invalid{fmt.Errorf("--act: there is no act %q; there are %s", c.Act, strings.Join(rehearsal.Acts(), ", "))}
 	}
 	for _, name := range c.Source {
 		if _, _, err := a.findSource(c.Env, name); err != nil {
@@ -74,7 +85,7 @@ func (c rehearseCmd) makeConfig(a *app) (rehearsal.Config, error) {
 			countNoun(len(env.Consumers), "consumer"))
 	}
 	return rehearsal.Config{
-		Manifest: text, Environment: c.Env, Sources: slices.Clone(c.Source), Thorough: c.Thorough,
+		Manifest: text, Environment: c.Env, Sources: slices.Clone(c.Source), Act: c.Act, Thorough: c.Thorough,
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -45,15 +46,47 @@ func (a *app) printRehearsal(r rehearsal.Report) {
 	for _, note := range r.Notes {
 		a.hang("  - ", note)
 	}
+}
+
+// printHints prints, of each act that did not hold, its first problem, what to look at, and how to play it alone: the
+// other problems stand above.
+func (a *app) printHints(c rehearseCmd, r rehearsal.Report) {
 	if len(r.Problems) > 0 {
 		fmt.Fprintln(a.out, "\nProblems")
 	}
 	for i, p := range r.Problems {
-		// Of each act only the first problem: the others stand above.
-		if i == 0 || r.Problems[i-1].Source != p.Source || r.Problems[i-1].Act != p.Act {
-			a.hang("  - ", p.Source+", "+p.Act+": "+p.What)
+		if i > 0 && r.Problems[i-1].Source == p.Source && r.Problems[i-1].Act == p.Act {
+			continue
 		}
+		a.hang("  - ", p.Source+", "+p.Act+": "+p.What)
+		a.hang("    ", "hint: "+p.Hint)
+		fmt.Fprintln(a.out, "    again: "+c.playAlone(a, p))
 	}
+}
+
+// playAlone returns the command that plays the act of a problem without the others.
+func (c rehearseCmd) playAlone(a *app, p rehearsal.Problem) string {
+	words := []string{"rotary", "rehearse", c.Env, "--source", p.Source}
+	if a.manifest != defaultManifest {
+		words = append(words, "--manifest", quoteWord(a.manifest))
+	}
+	if p.Alone != "" {
+		words = append(words, "--act", quoteWord(p.Alone))
+	}
+	if c.Thorough {
+		words = append(words, "--thorough")
+	}
+	return strings.Join(words, " ")
+}
+
+// quoteWord returns a text as one word of a shell.
+func quoteWord(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./=:@", r)
+	}) {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	return text
 }
 
 func printOutcomes(r rehearsal.Report) string {

@@ -38,8 +38,9 @@ func (a *app) openSession(name string) (*session, error) {
 	return a.connectSession(env)
 }
 
-// connectSession proves the account before anything else is called.
+// connectSession proves the account before anything else is called. At the stand-in, its time is the session's.
 func (a *app) connectSession(env *manifest.Environment) (*session, error) {
+	a.outside = a.followStandin(os.Getenv)
 	cfg, err := account.Open(a.ctx, env)
 	if err != nil {
 		return nil, err

@@ -102,7 +102,6 @@ var revealers = map[string]string{
 
 	// Made-up values.
 	"cmd/rotary play.content": "the demo's stand-in",
-	"cmd/rotary acceptValues": "what the stand-in's targets accept",
 }
 
 // TestOnlyListedFunctionsRevealASecret covers what is shipped. The stand-in, the stage, the conformance suites and the

@@ -49,31 +49,39 @@ func (p *play) changedAtAll() {
 	}
 }
 
+// part is an act before it is played.
+type part struct {
+	name string // one of the constants
+	play func(*play)
+}
+
 // listActs returns the acts that follow the undisturbed act, which made these writes; none where it did not go well.
-func (t *troupe) listActs(writes []write) (all []func(*play)) {
+func (t *troupe) listActs(writes []write) (all []part) {
 	if len(t.told.Acts) == 0 || len(t.told.Problems()) > 0 {
 		return nil
 	}
 	first := t.told.Acts[0]
 	followed := slices.ContainsFunc(first.Consumers, func(c Consumer) bool { return c.Followed > 0 })
 	if followed {
-		all = append(all, (*play).playThrottled)
+		all = append(all, part{Throttled, (*play).playThrottled})
 	}
 	if t.inCI(first) {
-		all = append(all, (*play).longRun)
+		all = append(all, part{LongRun, (*play).longRun})
 	}
 	for _, n := range t.listCrashes(writes) {
-		all = append(all, func(p *play) { p.playCrash(n) })
+		all = append(all, part{Crash, func(p *play) { p.playCrash(n) }})
 	}
 	for _, key := range t.listKeys() {
-		all = append(all, func(p *play) { p.playMissingKey(key) })
+		all = append(all, part{MissingKey, func(p *play) { p.playMissingKey(key) }})
 	}
 	for _, c := range first.Consumers {
 		if c.Followed > 0 {
-			all = append(all, t.listRollouts(c.Name)...)
+			for _, act := range t.listRollouts(c.Name) {
+				all = append(all, part{Rollout, act})
+			}
 		}
 	}
-	return all
+	return slices.DeleteFunc(all, func(one part) bool { return t.config.Act != "" && t.config.Act != one.name })
 }
 
 // inCI reports whether a workflow reads the source.

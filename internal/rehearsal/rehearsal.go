@@ -18,6 +18,7 @@ type Config struct {
 	Manifest    []byte // rotary.yaml
 	Environment string
 	Sources     []string     // by name; none: every one
+	Act         string       // one of Acts, which alone follows the undisturbed one; "": all
 	Thorough    bool         // after every write a crash, and every key missing once
 	Done        func(Source) // is told of each source in the report's order, as soon as it can be; may be nil
 }

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -51,6 +52,9 @@ const (
 	Ending      = "end" // the checks that are made once, told only where one fails
 )
 
+// Acts returns the names of the acts that can be played alone, in their order.
+func Acts() []string { return []string{Undisturbed, Throttled, LongRun, Crash, MissingKey, Rollout} }
+
 // Consumer holds the results of one consumer in an act.
 type Consumer struct {
 	Name     string `json:"name"`
@@ -64,6 +68,8 @@ type Problem struct {
 	Source string `json:"source"`
 	Act    string `json:"act"`
 	What   string `json:"what"`
+	Hint   string `json:"hint"`            // what to look at
+	Alone  string `json:"alone,omitempty"` // the act's name, where it can be played alone
 }
 
 // Totals count over all acts.
@@ -84,11 +90,19 @@ func (a Act) Title() string {
 	return a.Name + ", " + a.About
 }
 
+// alone returns the name by which the act can be played alone; "" for what is not an act by itself.
+func (a Act) alone() string {
+	if slices.Contains(Acts(), a.Name) {
+		return a.Name
+	}
+	return ""
+}
+
 // Problems returns the problems of all acts of the source.
 func (s Source) Problems() (all []Problem) {
 	for _, act := range s.Acts {
 		for _, what := range act.Problems {
-			all = append(all, Problem{s.Name, act.Title(), what})
+			all = append(all, Problem{s.Name, act.Title(), what, findHint(act), act.alone()})
 		}
 	}
 	return all

@@ -32,7 +32,7 @@ func (t *troupe) playAll() error {
 	err := t.playAct(func(p *play) { writes = p.playUndisturbed() })
 	for _, act := range t.listActs(writes) {
 		if err == nil {
-			err = t.playAct(act)
+			err = t.playAct(act.play)
 		}
 	}
 	return errors.Join(err, t.leaveWorld())

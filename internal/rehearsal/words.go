@@ -38,6 +38,30 @@ func describeRule(name string) string {
 	return text
 }
 
+// findHint returns what to look at after an act that did not hold.
+func findHint(a Act) string {
+	held := ""
+	if a.HeldUp != "" {
+		held = "; it waited for " + a.HeldUp + " the longest"
+	}
+	switch a.Name {
+	case FirstDeploy:
+		return "no rotation was played: see what the consumers named here read, and whether each value there has a source"
+	case Undisturbed:
+		return "nothing went wrong in this act, so each rotation would end like this" + held +
+			": see the consumers named here, their drain, and what they read of the source"
+	case LongRun:
+		return "the run went on for as long as the consumer's drain allows: compare the drain with what the vendor allows" + held
+	case MissingKey:
+		return "a value was put without that key: see who maps it, and whether the source may be without it" + held
+	case Rollout:
+		return "the consumer could not start with the new value, and then could: see what else it needs from the source" + held
+	case Ending:
+		return "rotary left something behind or touched what is not its own: that is rotary's fault, please report it"
+	}
+	return "sinks that fail and crashes must change nothing in the end: that is rotary's fault, please report it" + held
+}
+
 // findAdvice returns what in the manifest is likely to make the rotation of a source end badly; "" where nothing there
 // explains it.
 func findAdvice(env *manifest.Environment, s manifest.Source, told []Act) string {

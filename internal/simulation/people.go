@@ -144,13 +144,19 @@ type workflowRun struct {
 	id         int64
 }
 
-// queueRun queues a workflow run, as a push does.
+// queueRun queues a workflow run, as a push does. Its jobs name the environment whose secrets are the consumer's, if it
+// is one's.
 func queueRun(w *World, args []string) error {
 	c, err := w.findConsumer(args, isGitHub)
 	if err != nil {
 		return err
 	}
-	w.runs[c.Name] = append(w.runs[c.Name], workflowRun{c.GitHub.Repository, w.GitHub.StartRun(c.GitHub.Repository, github.Queued)})
+	var environments []string
+	if name := c.GitHub.Environment; name != "" {
+		environments = append(environments, name)
+	}
+	run := w.GitHub.StartRun(c.GitHub.Repository, github.Queued, environments...)
+	w.runs[c.Name] = append(w.runs[c.Name], workflowRun{c.GitHub.Repository, run})
 	return nil
 }
 

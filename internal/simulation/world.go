@@ -152,6 +152,9 @@ func (w *World) atOnce(target string) bool {
 func (w *World) seedSources() {
 	w.databases = w.openDatabases()
 	w.db, w.vendors = w.databases["db"], w.openVendors()
+	for key, known := range w.Values[""] { // what rotary signs in with, a consumer may present too
+		w.Targets.Accept(stage.Target(w.Env, key), known)
+	}
 	for _, source := range w.Env.Sources {
 		values := w.makeValues(source)
 		maps.Copy(values, w.firstValues(source))

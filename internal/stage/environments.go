@@ -55,8 +55,12 @@ func (s *Stage) Redeploy(ctx context.Context, manifestYAML []byte) error {
 
 // newDeployment returns what infra deploys for the stage's environment.
 func (s *Stage) newDeployment() standin.Deployment {
-	return standin.Deployment{
+	d := standin.Deployment{
 		Environment: s.Env, Manifest: s.config.Manifest, At: s.At, Dir: s.config.Dir,
 		Propagate: s.config.bootstrapPath("propagate"), Rotate: s.config.bootstrapPath("rotate"),
 	}
+	if s.backends != nil {
+		d.Instead = s.backends.Handle
+	}
+	return d
 }

@@ -12,7 +12,9 @@ import (
 	"strconv"
 
 	"github.com/rotary-secrets/rotary/internal/standin/vercel"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // createSinks creates the repositories and projects that the manifest names, and the tokens that reach them. One token
@@ -27,14 +29,28 @@ func (s *Stage) createSinks() error {
 				return err
 			}
 		case c.Vercel != nil:
-			if known[c.Vercel.SignIn.Token] == "" {
-				known[c.Vercel.SignIn.Token] = s.config.Canary(c.Vercel.SignIn.Token)
-			}
-			s.Vercel.AddToken(known[c.Vercel.SignIn.Token], c.Vercel.Team)
-			s.addProject(c, known)
+			s.addProjectWithToken(c, known)
 		}
 	}
 	return nil
+}
+
+// findToken returns what the source of a key holds, or a new value where it holds none.
+func (s *Stage) findToken(key string) string {
+	source, _ := s.Env.SourceOf(key)
+	values, _, err := bucket.ReadSource(source, s.readCurrent(source.Secret))
+	if text := secret.Reveal(values[key]); err == nil && text != "" {
+		return text
+	}
+	return s.config.Canary(key)
+}
+
+func (s *Stage) addProjectWithToken(c manifest.Consumer, known map[string]string) {
+	if known[c.Vercel.SignIn.Token] == "" {
+		known[c.Vercel.SignIn.Token] = s.findToken(c.Vercel.SignIn.Token)
+	}
+	s.Vercel.AddToken(known[c.Vercel.SignIn.Token], c.Vercel.Team)
+	s.addProject(c, known)
 }
 
 // Adopt makes the place of a consumer that another manifest has brought: its service, its repository or its project. Tokens
@@ -65,11 +81,13 @@ func (s *Stage) addRepository(c manifest.Consumer, known map[string]string) erro
 	s.Code(c)
 	token, all := c.GitHub.SignIn.Credential(), Repositories(s.Env, c.GitHub.SignIn.Credential())
 	switch {
-	case known[token] != "":
-		return nil
 	case c.GitHub.SignIn.AppID == "":
-		known[token] = s.config.Canary(token)
+		if known[token] == "" {
+			known[token] = s.findToken(token)
+		}
 		s.GitHub.AddToken(known[token], all...)
+		return nil
+	case known[token] != "":
 		return nil
 	}
 	bits := 2048

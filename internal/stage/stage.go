@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/rotary-secrets/rotary/internal/stage/played"
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
@@ -45,6 +46,11 @@ type Config struct {
 	Lag         time.Duration           // for how long a deregistered task definition can still be deployed; in AWS ten minutes
 	Pace        ecs.Pace                // of ECS's tasks
 	Bare        bool                    // only what is outside of AWS, and the IAM users: somebody else deploys and seeds
+
+	// Scene makes a stage for a person who tries rotary out: databases, vendors' APIs and the pipelines of services that
+	// rotary does not roll are played, for as long as the context of Open lasts. "": none of that.
+	Scene      Scene
+	OnDelivery func(consumer string, err error) // is told when such a pipeline has deployed; may be nil
 }
 
 // Stage is an environment on the stand-in.
@@ -54,9 +60,10 @@ type Stage struct {
 	At     standin.Endpoints
 	Values map[string]map[string]string // what was put into each source, latest; every one is a canary
 
-	config Config
-	tag    string // of its images, where another environment has the plain ones
-	stop   func()
+	config   Config
+	backends *played.Backends // nil without a scene
+	tag      string           // of its images, where another environment has the plain ones
+	stop     func()
 }
 
 // Image returns the first image of a consumer's service or family.
@@ -90,6 +97,7 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 	if s.At, s.stop, err = s.openEndpoints(c); err != nil {
 		return nil, err
 	}
+	s.backends = s.openBackends()
 	if err := s.deployFirst(ctx, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("set up %s on the stand-in: %w", env.Name, err), s.Close())
 	}
@@ -121,8 +129,46 @@ func (s *Stage) deployFirst(ctx context.Context, c Config) error {
 	if err := s.Containers(ctx, s.Env); err != nil {
 		return err
 	}
+	if err := s.seedSources(ctx); err != nil {
+		return err
+	}
+	for _, consumer := range s.Env.Consumers {
+		if err := s.startTasks(ctx, consumer); err != nil {
+			return err
+		}
+	}
+	if c.Scene == Brownfield {
+		if err := s.startBefore(ctx); err != nil {
+			return err
+		}
+		s.Advance(settling)
+	}
+	if c.Lambdas == "" {
+		return nil
+	}
+	if err := s.Pipeline(ctx, s.newDeployment()); err != nil {
+		return err
+	}
+	if s.backends == nil {
+		return s.Rotations(ctx, s.Env, manifest.Random, manifest.AWSAccessKey)
+	}
+	s.playPipelines(ctx)
+	return s.Rotations(ctx, s.Env, scheduled...)
+}
+
+// scheduled are the rotators that can rotate where databases and vendors are played.
+var scheduled = []string{manifest.Random, manifest.AWSAccessKey, manifest.Postgres, manifest.MySQL, manifest.HTTP}
+
+// settling is how long what was deployed before rotary has run when that comes.
+const settling = 20 * time.Minute
+
+// seedSources puts first values into the sources that are not to stay empty and have none.
+func (s *Stage) seedSources(ctx context.Context) error {
 	for _, source := range s.Env.Sources {
-		if slices.Contains(c.Unseeded, source.Name) {
+		switch {
+		case s.Values[source.Name] != nil, slices.Contains(s.config.Unseeded, source.Name):
+			continue
+		case s.config.Scene == Empty && !s.isMadeBefore(source):
 			continue
 		}
 		values, err := s.Seed(ctx, source)
@@ -133,18 +179,7 @@ func (s *Stage) deployFirst(ctx context.Context, c Config) error {
 			return err
 		}
 	}
-	for _, consumer := range s.Env.Consumers {
-		if err := s.startTasks(ctx, consumer); err != nil {
-			return err
-		}
-	}
-	if c.Lambdas == "" {
-		return nil
-	}
-	if err := s.Pipeline(ctx, s.newDeployment()); err != nil {
-		return err
-	}
-	return s.Rotations(ctx, s.Env, manifest.Random, manifest.AWSAccessKey)
+	return nil
 }
 
 // startTasks starts a consumer that runs on ECS.
@@ -178,7 +213,14 @@ func (s *Stage) Put(ctx context.Context, source string, values map[string]string
 		text[key] = secret.New(value)
 		s.Targets.Accept(Target(s.Env, key), value)
 	}
-	merged, err := WriteOver(declared, s.readCurrent(declared.Secret), text)
+	if s.backends != nil {
+		s.backends.Learn(declared, text)
+	}
+	base := s.readCurrent(declared.Secret)
+	if base.Equal(secret.Value{}) {
+		base = s.shapeOf(declared)
+	}
+	merged, err := WriteOver(declared, base, text)
 	if err != nil {
 		return err
 	}
@@ -223,6 +265,9 @@ func (s *Stage) Seed(ctx context.Context, source manifest.Source) (map[string]st
 	}
 	if also := source.Symmetric(); also != "" {
 		values[also] = values[source.Random().Key]
+	}
+	if s.backends != nil {
+		maps.Copy(values, s.backends.FirstLogin(source))
 	}
 	halves, err := firstKeyPair(ctx, source)
 	if err != nil {

@@ -44,6 +44,9 @@ type Deployment struct {
 	At          Endpoints         // where the bootstraps reach the world
 	Env         map[string]string // on top of what a deployment sets
 	Dir         string            // an empty folder that stays until the world is closed
+
+	// Instead is asked before the rotate functions: see lambdahost.Function. May be nil.
+	Instead func(ctx context.Context, payload []byte) (answer []byte, did bool, err error)
 }
 
 // Containers makes every source and bucket of an environment as an empty secret, as the first deploy does.
@@ -99,20 +102,23 @@ func (w *World) deployFunctions(d Deployment) error {
 		env[key] = value
 	}
 	host := w.Region(d.Environment.Account, d.Environment.Region).Lambda
-	for _, f := range []lambdahost.Function{
-		{Name: d.Environment.PropagateFunction(), Path: d.Propagate, Concurrency: 1},
-		{Name: d.Environment.LookFunction(), Path: d.Propagate, Concurrency: manifest.MostLooks},
-		{
-			Name: d.Environment.RotateFunction(manifest.Source{}), Path: d.Rotate,
-			Callers: []string{"secretsmanager.amazonaws.com"},
-			Aliases: []string{manifest.AdvanceAlias, manifest.RollbackAlias},
-		},
-	} {
-		bootstrap, err := layOutTask(filepath.Join(d.Dir, f.Name), f.Path, d.Manifest)
+	functions := map[string]lambdahost.Function{
+		d.Environment.PropagateFunction(): {Path: d.Propagate, Concurrency: 1},
+		d.Environment.LookFunction():      {Path: d.Propagate, Concurrency: manifest.MostLooks},
+	}
+	rotator := lambdahost.Function{
+		Path: d.Rotate, Callers: []string{"secretsmanager.amazonaws.com"},
+		Aliases: []string{manifest.AdvanceAlias, manifest.RollbackAlias}, Instead: d.Instead,
+	}
+	for _, s := range slices.Concat(d.Environment.Sources, []manifest.Source{{}}) {
+		functions[d.Environment.RotateFunction(s)] = rotator // the one inside the VPC too
+	}
+	for name, f := range functions {
+		bootstrap, err := layOutTask(filepath.Join(d.Dir, name), f.Path, d.Manifest)
 		if err != nil {
 			return err
 		}
-		f.Path, f.Env, f.Timeout = bootstrap, env, patience
+		f.Name, f.Path, f.Env, f.Timeout = name, bootstrap, env, patience
 		host.Register(f)
 	}
 	return nil
@@ -182,9 +188,11 @@ func (w *World) putRules(ctx context.Context, env *manifest.Environment, queue s
 			"source": []string{"aws.secretsmanager"}, "detail-type": []string{"Secret Label Updated"},
 			"detail": map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": names},
 		},
-		env.Named(manifest.ServicesRule): map[string]any{
+	}
+	if len(services) > 0 {
+		patterns[env.Named(manifest.ServicesRule)] = map[string]any{
 			"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": services,
-		},
+		}
 	}
 	for name, pattern := range patterns {
 		if err := w.putRule(ctx, env, name, pattern, queue); err != nil {
@@ -246,7 +254,7 @@ func (w *World) Rotations(ctx context.Context, env *manifest.Environment, rotato
 			}
 		}
 		_, err := client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
-			SecretId: &s.Secret, RotationLambdaARN: aws.String(host.ARN(env.RotateFunction(manifest.Source{}))),
+			SecretId: &s.Secret, RotationLambdaARN: aws.String(host.ARN(env.RotateFunction(s))),
 			RotationRules: rules, RotateImmediately: aws.Bool(false),
 		})
 		if err != nil {

@@ -34,6 +34,9 @@ type Function struct {
 	Callers     []string                                                  // service principals its resource policy allows
 	Sources     []string                                                  // ARNs, * and ? stand for anything, for which Callers may call; none: for all
 	Aliases     []string                                                  // names of aliases of $LATEST
+
+	// Instead is asked first, in this process, and answers in place of Path or Handler where did is true; may be nil.
+	Instead func(ctx context.Context, payload []byte) (answer []byte, did bool, err error)
 }
 
 // Config holds what a Host depends on.

@@ -54,8 +54,13 @@ func (h *Host) Invoke(ctx context.Context, nameOrARN string, payload []byte) (Re
 	}
 	defer h.leaveInvocation(f)
 	in := invocation{id: id, arn: qualifyARN(f.arn, qualifier), payload: payload}
+	if f.Instead != nil {
+		if r, did := h.callInstead(ctx, f, in); did {
+			return limitAnswer(r), nil
+		}
+	}
 	if f.Handler != nil {
-		return limitAnswer(h.callHandler(ctx, f, in)), nil
+		return limitAnswer(h.callHandler(ctx, f, f.Handler, in)), nil
 	}
 	return h.runInOwnProcess(ctx, f, in)
 }
@@ -81,8 +86,17 @@ func (h *Host) leaveInvocation(f *function) {
 	f.running--
 }
 
-// callHandler runs a function that lives in this process.
-func (h *Host) callHandler(ctx context.Context, f *function, in invocation) (r Result) {
+// callInstead asks a function's Instead, and reports whether that has answered.
+func (h *Host) callInstead(ctx context.Context, f *function, in invocation) (r Result, did bool) {
+	r = h.callHandler(ctx, f, func(ctx context.Context, payload []byte) (answer []byte, err error) {
+		answer, did, err = f.Instead(ctx, payload)
+		return answer, err
+	}, in)
+	return r, did || r.FunctionError != ""
+}
+
+// callHandler runs a handler that lives in this process.
+func (h *Host) callHandler(ctx context.Context, f *function, handler func(context.Context, []byte) ([]byte, error), in invocation) (r Result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Timeout)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: in.id, InvokedFunctionArn: in.arn})
@@ -92,7 +106,7 @@ func (h *Host) callHandler(ctx context.Context, f *function, in invocation) (r R
 			r = failedResult(errorTypeName(p), fmt.Sprint(p))
 		}
 	}()
-	answer, err := f.Handler(ctx, in.payload)
+	answer, err := handler(ctx, in.payload)
 	if err != nil {
 		return failedResult(errorTypeName(err), err.Error())
 	}

@@ -61,7 +61,7 @@ type server struct {
 // New returns the rotator of a source, as sqluser.New does.
 func New(source manifest.Source, admin sqluser.Admin) *Rotator {
 	s := &server{}
-	return &Rotator{sqluser.New(source, admin, newSyntax(), s), s}
+	return &Rotator{sqluser.New(source, admin, NewSyntax(), s), s}
 }
 
 // CheckStart implements sqluser.StartChecker. It refuses a server that takes no hashes, and, where the user whose turn it

@@ -10,8 +10,8 @@ import (
 
 const rootCert = "ssl-ca"
 
-// newSyntax returns how a source writes a login of MariaDB or MySQL.
-func newSyntax() sqluser.Syntax {
+// NewSyntax returns how a source writes a login of MariaDB or MySQL.
+func NewSyntax() sqluser.Syntax {
 	return sqluser.Syntax{Port: "3306", OptionalDatabase: true, Parse: parseText, ReadEncryption: readEncryption}
 }
 
@@ -49,7 +49,7 @@ func isMySQL(c *dsn.String) bool {
 
 // ReadLogin implements sqluser.Text.
 func (c connection) ReadLogin() (l sqluser.Login, err error) {
-	if l, err = newSyntax().ReadText(c.String); err != nil {
+	if l, err = NewSyntax().ReadText(c.String); err != nil {
 		return l, err
 	}
 	l.Encryption, err = readOptions(c.Options, chooseVocabulary(c.String))

@@ -51,5 +51,5 @@ type server struct {
 // New returns the rotator of a source, as sqluser.New does.
 func New(source manifest.Source, admin sqluser.Admin) *Rotator {
 	s := &server{}
-	return &Rotator{sqluser.New(source, admin, newSyntax(), s), s}
+	return &Rotator{sqluser.New(source, admin, NewSyntax(), s), s}
 }

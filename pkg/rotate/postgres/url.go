@@ -16,8 +16,8 @@ const (
 	negotiation = "sslnegotiation"
 )
 
-// newSyntax returns how a source writes a login of PostgreSQL.
-func newSyntax() sqluser.Syntax {
+// NewSyntax returns how a source writes a login of PostgreSQL.
+func NewSyntax() sqluser.Syntax {
 	return sqluser.Syntax{
 		Port: "5432", Longest: longestName, Parse: parseText, ReadEncryption: readEncryption, CheckStart: checkDatabase,
 	}
@@ -63,7 +63,7 @@ func isPostgres(c *dsn.String) bool {
 
 // ReadLogin implements sqluser.Text.
 func (c connection) ReadLogin() (sqluser.Login, error) {
-	l, err := newSyntax().ReadText(c.String)
+	l, err := NewSyntax().ReadText(c.String)
 	if err != nil {
 		return sqluser.Login{}, err
 	}
