@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -128,5 +129,21 @@ func TestEveryPageIsFound(t *testing.T) {
 func TestREADMEIsReadInOneSitting(t *testing.T) {
 	if n := strings.Count(readDocs(t)["README.md"], "\n"); n > longestREADME {
 		t.Errorf("README.md has %d lines, more than %d: move what is detail into docs", n, longestREADME)
+	}
+}
+
+var gateRow = regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| ")
+
+// TestGatesOfTheDocsExist: each that how-it-works.md lists is a reason of pkg/plan.
+func TestGatesOfTheDocsExist(t *testing.T) {
+	reasons := literalsIn(t, "pkg/plan/gates.go")
+	rows := gateRow.FindAllStringSubmatch(readDocs(t)["docs/how-it-works.md"], -1)
+	if len(rows) < 5 {
+		t.Errorf("only %d gates were found", len(rows))
+	}
+	for _, row := range rows {
+		if !slices.Contains(reasons, row[1]) {
+			t.Errorf("docs/how-it-works.md: there is no gate %s", row[1])
+		}
 	}
 }
