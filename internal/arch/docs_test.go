@@ -147,3 +147,38 @@ func TestGatesOfTheDocsExist(t *testing.T) {
 		}
 	}
 }
+
+var (
+	makeTarget = regexp.MustCompile(`(?m)^([a-z][a-z-]*)(?: [a-z -]+)?:(?:[^=]|$)`)
+	makeCall   = regexp.MustCompile("(?m)(?:`|^ {4,}|&& )make (?:-C \\S+ )?([a-z][a-z-]*)")
+)
+
+// TestTargetsOfTheDocsExist: what pages have make do, the Makefile does.
+func TestTargetsOfTheDocsExist(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := map[string]bool{}
+	for _, target := range makeTarget.FindAllStringSubmatch(string(text), -1) {
+		targets[target[1]] = true
+	}
+	found := 0
+	for name, text := range readDocs(t) {
+		for _, call := range makeCall.FindAllStringSubmatch(text, -1) {
+			found++
+			if !targets[call[1]] {
+				t.Errorf("%s: there is no target for make %s", name, call[1])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d calls of make were found", found)
+	}
+	readme := readDocs(t)["README.md"]
+	for _, call := range []string{"`make demo`", "`make test`"} {
+		if !strings.Contains(readme, call) {
+			t.Errorf("README.md does not promise %s, which a fresh machine needs", call)
+		}
+	}
+}
