@@ -182,3 +182,32 @@ func TestTargetsOfTheDocsExist(t *testing.T) {
 		}
 	}
 }
+
+var quotedText = regexp.MustCompile(`(?:^|[\s(|])\*([^*\n]+)\*`)
+
+// TestTextsThatPagesQuoteArePrinted: what a page of docs/tasks has in italics, up to each …, stands in the program.
+func TestTextsThatPagesQuoteArePrinted(t *testing.T) {
+	var program strings.Builder
+	for _, f := range read(t).all {
+		if f.product() {
+			program.WriteString(strings.Join(literalsOf(f.File), ""))
+		}
+	}
+	quoted := 0
+	for name, text := range readDocs(t) {
+		if path.Dir(name) != "docs/tasks" {
+			continue
+		}
+		for _, quote := range quotedText.FindAllStringSubmatch(fencedCode.ReplaceAllString(text, ""), -1) {
+			for part := range strings.SplitSeq(quote[1], "…") {
+				quoted++
+				if !strings.Contains(program.String(), strings.TrimSpace(part)) {
+					t.Errorf("%s quotes *%s*, and the program does not print %q", name, quote[1], part)
+				}
+			}
+		}
+	}
+	if quoted < 15 {
+		t.Errorf("only %d texts were found", quoted)
+	}
+}
