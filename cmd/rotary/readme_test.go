@@ -18,7 +18,8 @@ import (
 const longestPage = 10 * time.Minute
 
 // TestTheCommandsOfThePagesRun runs the sh fences of README and of docs/start.md in one shell each, as they are written,
-// in a folder that has what a clone has after make build. What the pages show as printed has been printed then.
+// in a folder that has what a clone has after make build. What the pages show as printed has been printed then; -update
+// -v prints it, to copy from.
 func TestTheCommandsOfThePagesRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("half a minute a page")
@@ -37,6 +38,9 @@ func TestTheCommandsOfThePagesRun(t *testing.T) {
 			}
 			script, shown := readTranscripts(string(text))
 			printed := runPage(t, bash, built, script)
+			if *update {
+				t.Logf("to copy from:\n%s", printed)
+			}
 			for _, block := range shown {
 				if line := findMissing(block, printed); line != "" {
 					t.Errorf("%s shows a line that was not printed, or not in this order: %s\n%s", page, line, printed)
