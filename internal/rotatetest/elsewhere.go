@@ -27,44 +27,73 @@ func (s *source) declareOther() manifest.Source {
 	return other
 }
 
-// putOther puts a version of the other source under a label.
-func (s *source) putOther(other manifest.Source, n int, values rotate.Values, label string) {
+// putOther puts a version of the other source under labels.
+func (s *source) putOther(other manifest.Source, n int, values rotate.Values, labels ...string) {
 	s.t.Helper()
-	s.must(s.store.Put(s.t.Context(), other.Secret, versionID(n), s.writeText(values), label))
+	s.must(s.store.Put(s.t.Context(), other.Secret, versionID(n), s.writeText(values), labels...))
 }
 
-// testHeldElsewhere begins rotations while versions of another source hold the same credential: a current one, a
-// pending one, and one that is still live.
+// testHeldElsewhere begins rotations while versions of another source that somebody counts on hold the same credential.
 func testHeldElsewhere(t *testing.T, start func(*testing.T) *source) {
-	for _, label := range []string{history.AWSCurrent, history.AWSPending, history.Live + "00000077"} {
+	for _, labels := range heldLabels {
 		s := start(t)
 		s.must(s.applyMarks(s.makePlan()))
 		other := s.declareOther()
-		s.putOther(other, 0x77, s.readContent(s.currentID()), label)
+		s.putOther(other, 0x77, s.readContent(s.currentID()), labels...)
 		before := s.takeLook()
 		err := s.runSteps(s.openJob(), s.beginRotation())
 		refused, is := errors.AsType[*rotate.Refused](err)
 		if !is || !strings.Contains(refused.Error(), "source "+other.Name) || !strings.Contains(refused.Error(), "one source") {
-			t.Errorf("another source holds it under %s: error is %v", label, err)
+			t.Errorf("another source holds it under %v: error is %v", labels, err)
 		}
 		s.checkUnchanged(before)
 	}
 }
 
+// heldLabels are the labels of versions that somebody counts on: the current one, a pending one, the one that buckets are
+// computed from, and those that a person or a rollback keeps.
+var heldLabels = [][]string{
+	{history.AWSCurrent},
+	{history.AWSPending},
+	{history.Live + "00000077", history.Taken + "00000077"},
+	{history.Live + "00000077", history.Retain},
+	{history.Live + "00000077", history.Rollback},
+}
+
 // testDeadElsewhere rotates while a version of another source without a label holds the same credential.
 func testDeadElsewhere(t *testing.T, start func(*testing.T) *source) {
 	s := start(t)
+	other := s.declareReplaced(history.AWSPending)
+	s.must(s.store.Move(t.Context(), other.Secret, history.AWSPending, "", versionID(0x77)))
+	s.must(s.runSteps(s.openJob(), s.beginRotation()))
+	s.must(s.retireAll(s.openJob()))
+	s.checkEnded(1)
+}
+
+// testOwedElsewhere rotates twice while another source, which has got a credential of its own, still owes a version
+// with the same credential: neither source waits for the other.
+func testOwedElsewhere(t *testing.T, start func(*testing.T) *source) {
+	s := start(t)
+	s.declareReplaced(history.Live + "00000077")
+	for range 2 {
+		s.must(s.runSteps(s.openJob(), s.beginRotation()))
+		s.must(s.retireAll(s.openJob()))
+	}
+	s.checkEnded(2)
+}
+
+// declareReplaced adds another source of the same kind, which holds values of its own, and the current ones of this
+// source in an older version under a label.
+func (s *source) declareReplaced(label string) manifest.Source {
+	s.t.Helper()
 	other := s.declareOther()
 	own := rotate.Values{}
 	for _, key := range other.KeyNames() {
 		own[key] = secret.New("something of its own")
 	}
 	s.putOther(other, 0x76, own, history.AWSCurrent)
-	s.putOther(other, 0x77, s.readContent(s.currentID()), history.AWSPending)
-	s.must(s.store.Move(t.Context(), other.Secret, history.AWSPending, "", versionID(0x77)))
-	s.must(s.runSteps(s.openJob(), s.beginRotation()))
-	s.must(s.retireAll(s.openJob()))
-	s.checkEnded(1)
+	s.putOther(other, 0x77, s.readContent(s.currentID()), label)
+	return other
 }
 
 // testUndeclaredHolder begins a rotation while the source's own secret holds the credential under more keys than it
@@ -104,17 +133,25 @@ func (s *source) retireUnasked() error {
 	return nil
 }
 
-// testSharedIsNotRetired retires what the current version of another source holds.
+// testSharedIsNotRetired retires what the current version of another source holds, or one that a person keeps.
 func testSharedIsNotRetired(t *testing.T, start func(*testing.T) *source) {
+	for _, labels := range [][]string{{history.AWSCurrent}, {history.Live + "00000077", history.Retain}} {
+		testShared(t, start, labels)
+	}
+}
+
+// testShared retires what a version of another source under these labels holds.
+func testShared(t *testing.T, start func(*testing.T) *source, labels []string) {
+	t.Helper()
 	s, back := startRotated(t, start)
 	other := s.declareOther()
 	old := s.readContent(back.Version)
-	s.putOther(other, 0x77, old, history.AWSCurrent)
+	s.putOther(other, 0x77, old, labels...)
 	s.passQuiet()
 	before := s.takeLook()
 	err := s.openJob().Advance(t.Context(), plan.Advance{Source: s.Source.Name, Version: back.Version, Current: s.currentID()})
 	if err == nil || !strings.Contains(err.Error(), "source "+other.Name) {
-		t.Errorf("error is %v", err)
+		t.Errorf("another source holds it under %v: error is %v", labels, err)
 	}
 	s.checkUnchanged(before)
 	if s.Accepts != nil && !s.Accepts(old) {

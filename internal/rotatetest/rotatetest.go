@@ -114,6 +114,7 @@ func ofEvery() []testCase {
 		{"LIVE comes off last", liveLast},
 		{"a credential that another source holds is not rotated", testHeldElsewhere},
 		{"a credential that another source has held is rotated", testDeadElsewhere},
+		{"a credential that another source still owes is rotated", testOwedElsewhere},
 		{"a credential under a key that does not move is not rotated", testUndeclaredHolder},
 	}
 }

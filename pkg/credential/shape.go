@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -104,12 +103,8 @@ func checkPorts(text string) error {
 	return nil
 }
 
-// accessKeyID is the form of an access key's id
-// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html).
-var accessKeyID = regexp.MustCompile(`^\w{16,128}$`)
-
 func checkAccessKeyID(text string) error {
-	if !accessKeyID.MatchString(text) {
+	if !keyID.MatchString(text) {
 		return errors.New("it is not the id of an access key, such as begins with AKIA")
 	}
 	return nil

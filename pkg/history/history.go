@@ -182,6 +182,13 @@ func (v Version) Alive() bool {
 	return live || v.Has(AWSCurrent) || v.Has(AWSPending)
 }
 
+// Claimed reports whether somebody counts on v: it is current or comes to be, buckets are computed from it, or a person
+// or a rollback keeps it.
+func (v Version) Claimed() bool {
+	_, taken := v.Label(Taken)
+	return taken || slices.ContainsFunc([]string{AWSCurrent, AWSPending, Retain, Rollback}, v.Has)
+}
+
 // Written reports whether rotary has written this bucket: it carries a HELD label.
 func (h History) Written() bool {
 	return slices.ContainsFunc(h.Versions, func(v Version) bool { _, held := v.Label(Held); return held })

@@ -219,7 +219,7 @@ func (p *Plan) markPast(state State, s Source) {
 func (s State) findOwed(source Source, v history.Version) (owes, ends bool) {
 	for _, d := range s.debts {
 		if d.source.Name == source.Name && d.version.ID == v.ID {
-			return true, !d.isEmpty() || isClaimed(v)
+			return true, !d.isEmpty() || v.Claimed()
 		}
 	}
 	return false, false
@@ -343,7 +343,7 @@ func (p *Plan) retireOwed(s State, source Source) {
 		if d.source.Name != source.Name {
 			continue
 		}
-		if d.isEmpty() && !isClaimed(d.version) && s.Mode != manifest.Observe && source.Frozen == "" {
+		if d.isEmpty() && !d.version.Claimed() && s.Mode != manifest.Observe && source.Frozen == "" {
 			p.Drops = append(p.Drops, source.dropOwed(d.version)...)
 			continue
 		}

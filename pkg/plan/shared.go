@@ -32,7 +32,7 @@ func checkShared(s State, _ Plan, d debt) (Wait, bool) {
 		}
 		used, _ := other.inUse()
 		for _, v := range other.Versions {
-			if !isClaimed(v) && v.ID != used.ID {
+			if !v.Claimed() && v.ID != used.ID {
 				continue
 			}
 			if key, held := other.findHolder(d.wanted, v); held {
@@ -50,14 +50,8 @@ func (s Source) Claimed() []history.Version {
 	owed := s.Owed()
 	return slices.DeleteFunc(slices.Clone(s.Versions), func(v history.Version) bool {
 		owes := slices.ContainsFunc(owed, func(o history.Version) bool { return o.ID == v.ID })
-		return v.Empty || !owes && !isClaimed(v)
+		return v.Empty || !owes && !v.Claimed()
 	})
-}
-
-// isClaimed reports whether somebody counts on a version of a source: it is current or comes to be, or a person or a
-// rollback keeps it.
-func isClaimed(v history.Version) bool {
-	return slices.ContainsFunc([]string{history.AWSCurrent, history.AWSPending, history.Retain, history.Rollback}, v.Has)
 }
 
 // findHolder returns the first key of a version of s whose value holds a wanted credential, or its first key where only

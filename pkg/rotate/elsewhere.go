@@ -18,7 +18,7 @@ import (
 // Holding is a labelled version of another source of the environment.
 type Holding struct {
 	Source  manifest.Source
-	Current bool   // it is under AWSCURRENT
+	Claimed bool   // somebody counts on it (see history.Version.Claimed); one that is only owed is not
 	Values  Values // with what the source does not declare, as bucket.ReadEverything returns it
 }
 
@@ -77,13 +77,14 @@ func (j Job) readHoldings(ctx context.Context, source manifest.Source) (all []Ho
 		if err != nil { // its credentials are looked for in the text
 			values = Values{"": text}
 		}
-		all = append(all, Holding{source, v.Has(history.AWSCurrent), values})
+		all = append(all, Holding{source, v.Claimed(), values})
 	}
 	return all, nil
 }
 
 // checkStart refuses a rotation from a version with this text that cannot be rotated as it is (see
-// credential.FindObstacles), and one whose credential a labelled version of another source holds too.
+// credential.FindObstacles), and one whose credential another source counts on. A version that the other one has replaced
+// stops no rotation: it is owed there until this source has moved, so that the two would wait for each other.
 func (j Job) checkStart(ctx context.Context, h history.History, base secret.Value, pending history.Version) error {
 	values, err := bucket.ReadEverything(j.Source, base)
 	if err != nil {
@@ -99,7 +100,7 @@ func (j Job) checkStart(ctx context.Context, h history.History, base secret.Valu
 	if err != nil {
 		return err
 	}
-	if holder, held := findHolder(all, credential.Of(j.Source, values)); held {
+	if holder, held := findHolder(keepClaimed(all), credential.Of(j.Source, values)); held {
 		return &Refused{j.Source.Name, fmt.Sprintf("source %s holds the same credential%s, and a rotation of either would "+
 			"end the other's: make them one source (url takes several keys), or give each a credential of its own",
 			holder.Source.Name, nameHeld(holder, credential.Of(j.Source, values)))}
@@ -117,20 +118,24 @@ func (j Job) checkRetirable(ctx context.Context, dying, current Values) error {
 	return j.checkNotElsewhere(ctx, dying, current)
 }
 
-// checkNotElsewhere fails where the current version of another source holds one of the credentials of a version that is
-// to be retired, and that the source itself has replaced.
+// checkNotElsewhere fails where another source counts on one of the credentials of a version that is to be retired, and
+// that the source itself has replaced.
 func (j Job) checkNotElsewhere(ctx context.Context, dying, current Values) error {
 	replaced := credential.FindReplaced(j.Source, dying, current)
 	all, err := j.readElsewhere(ctx)
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(h Holding) bool { return !h.Current })
-	if holder, held := findHolder(all, replaced); held {
+	if holder, held := findHolder(keepClaimed(all), replaced); held {
 		return fmt.Errorf("source %s holds the same credential%s: make them one source, or give each a credential of its "+
 			"own", holder.Source.Name, nameHeld(holder, replaced))
 	}
 	return nil
+}
+
+// keepClaimed returns those that somebody counts on.
+func keepClaimed(all []Holding) []Holding {
+	return slices.DeleteFunc(slices.Clone(all), func(h Holding) bool { return !h.Claimed })
 }
 
 // findHolder returns the first holding that holds one of the credentials.
