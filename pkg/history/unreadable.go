@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Unreadable is the error for secrets that cannot be read although Secrets Manager answers for others: they do not
-// exist, are in the bin, are denied, or their KMS key is disabled. What can be read comes with it.
+// Unreadable is the error for secrets that cannot be read, or not be changed, although Secrets Manager answers for others:
+// they do not exist, are in the bin, are denied or full, or their KMS key is disabled. What can be read comes with it.
 type Unreadable struct {
 	Secrets map[string]error // by name: why
 }

@@ -14,44 +14,74 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// applyPlan carries a plan out in its order. Tags, Marks and Writes stop at the first error. What follows is independent: each
-// Roll is of another consumer, and the plan drops no label and retires no credential that another step of the same
-// plan touches. So what fails there is gathered, and the rest goes on.
+// applyPlan carries a plan out in its order. Tags, Marks and Writes stop at the first error that is not one secret's own
+// (see history.Unreadable); one secret's own trouble stops what follows for that secret, and for the buckets that it
+// feeds. What comes then is independent: each Roll is of another consumer, and the plan drops no label and retires no
+// credential that another step of the same plan touches. So what fails there is gathered, and the rest goes on. Where a
+// tag or a mark could not be set, no label is dropped and nothing is retired: the environment may have forgotten
+// somebody.
 func (p Pass) applyPlan(ctx context.Context, d look, consumers map[string]openConsumer) error {
+	all := steps{stuck: map[string]bool{}}
 	for _, t := range d.Tags {
-		if err := p.changeTags(ctx, t); err != nil {
+		if err := all.changeSecret(t.Secret, func() error { return p.changeTags(ctx, t) }); err != nil {
 			return err
 		}
 	}
 	for _, m := range d.Marks {
-		if err := p.moveLabel(ctx, m); err != nil {
+		if err := all.changeSecret(m.Secret, func() error { return p.moveLabel(ctx, m) }); err != nil {
 			return err
 		}
 	}
+	remembered := len(all.stuck) == 0
 	for _, w := range d.Writes {
-		if err := p.writeBucket(ctx, w); err != nil {
+		if p.isFedBy(w.Bucket, all.stuck) {
+			all.stuck[w.Bucket.Secret] = true
+		}
+		if err := all.changeSecret(w.Bucket.Secret, func() error { return p.writeBucket(ctx, w) }); err != nil {
 			return err
 		}
 	}
-	var all steps
 	inner, cancel := contextEndingBefore(ctx)
 	defer cancel()
 	for _, c := range d.Confirms {
 		all.takeStep(ctx, func() error { return p.confirmSource(inner, c) })
 	}
 	for _, r := range d.Rolls {
-		all.takeStep(ctx, func() error { return rollConsumer(inner, r, consumers) })
+		if !all.stuck[r.Bucket.Secret] {
+			all.takeStep(ctx, func() error { return rollConsumer(inner, r, consumers) })
+		}
 	}
 	for _, w := range d.Withdrawals {
-		all.takeStep(ctx, func() error { return p.withdrawVersion(ctx, inner, w, consumers) })
+		if !all.stuck[w.Mark.Secret] {
+			all.takeStep(ctx, func() error { return p.withdrawVersion(ctx, inner, w, consumers) })
+		}
 	}
-	for _, m := range d.Drops {
-		all.takeStep(ctx, func() error { return p.moveLabel(inner, m) })
-	}
-	for _, a := range d.Advances {
-		all.takeStep(ctx, func() error { return p.advanceFresh(ctx, inner, &d, a) })
+	if remembered {
+		p.endOwed(ctx, inner, &d, &all)
 	}
 	return all.joinErrors()
+}
+
+// endOwed drops the labels that nobody needs, and takes the next step with each owed version that may take one.
+func (p Pass) endOwed(ctx, inner context.Context, d *look, all *steps) {
+	for _, m := range d.Drops {
+		if !all.stuck[m.Secret] {
+			all.takeStep(ctx, func() error { return p.moveLabel(inner, m) })
+		}
+	}
+	for _, a := range d.Advances {
+		all.takeStep(ctx, func() error { return p.advanceFresh(ctx, inner, d, a) })
+	}
+}
+
+// isFedBy reports whether one of these secrets is that of a source with a value in b.
+func (p Pass) isFedBy(b bucket.Bucket, secrets map[string]bool) bool {
+	for _, origin := range b.Origin {
+		if source, known := p.Environment.Source(origin.Source); known && secrets[source.Secret] {
+			return true
+		}
+	}
+	return false
 }
 
 // contextEndingBefore returns a context that ends a little before ctx does: a step that takes longer than Margin is cut
@@ -66,6 +96,7 @@ func contextEndingBefore(ctx context.Context) (context.Context, context.CancelFu
 
 // steps are taken one after the other, whatever becomes of each, until the time is up.
 type steps struct {
+	stuck   map[string]bool // secrets at which a tag, mark or write failed
 	failed  []error
 	stopped error
 }
@@ -83,6 +114,20 @@ func (s *steps) takeStep(ctx context.Context, step func() error) {
 	case err != nil:
 		s.failed = append(s.failed, err)
 	}
+}
+
+// changeSecret changes a secret that is not stuck. Where that fails for a reason of the secret's own, the secret is stuck
+// and there is no error.
+func (s *steps) changeSecret(name string, change func() error) error {
+	if s.stuck[name] {
+		return nil
+	}
+	err := change()
+	if _, own := errors.AsType[*history.Unreadable](err); own {
+		s.stuck[name], s.failed = true, append(s.failed, err)
+		return nil
+	}
+	return err
 }
 
 func (s *steps) joinErrors() error { return errors.Join(s.stopped, laggingError(s.failed)) }

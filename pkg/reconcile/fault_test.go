@@ -96,7 +96,7 @@ func TestADeniedReadOfOneSecretFreezesThatSecretAlone(t *testing.T) {
 	}
 }
 
-// One label move or put is refused, and everything else would work.
+// One label move or put is refused as the service refuses, and everything else would work.
 func TestARefusedMarkOrWriteEndsThePassThere(t *testing.T) {
 	for k, planned := 1, 1; k <= planned; k++ {
 		b := settled(t)
@@ -108,7 +108,7 @@ func TestARefusedMarkOrWriteEndsThePassThere(t *testing.T) {
 			}
 			if c.Write && n == k {
 				refused = c.Operation + " " + c.Resource
-				return sim.Fault{Outcome: sim.Denied}
+				return sim.Fault{Outcome: sim.Unavailable}
 			}
 			return sim.Fault{}
 		})

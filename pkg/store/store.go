@@ -310,13 +310,15 @@ const (
 	codeMissing   = "ResourceNotFoundException"
 	codeInvalid   = "InvalidRequestException" // for most calls about one that is scheduled for deletion, among others
 	codeDenied    = "AccessDeniedException"
-	codeUndecoded = "DecryptionFailure" // its KMS key is disabled, gone, or not for this role
+	codeUndecoded = "DecryptionFailure"      // its KMS key is disabled, gone, or not for this role
+	codeUnencoded = "EncryptionFailure"      // likewise, where a value is put
+	codeFull      = "LimitExceededException" // it has as many labels, versions or tags as it may have
 )
 
 // markUnreadable returns err as a *history.Unreadable of this secret where code concerns that secret alone.
 func markUnreadable(name, code string, err error) error {
 	switch code {
-	case codeMissing, codeInvalid, codeDenied, codeUndecoded:
+	case codeMissing, codeInvalid, codeDenied, codeUndecoded, codeUnencoded, codeFull:
 		return history.NewUnreadable(name, err)
 	}
 	return err
@@ -453,7 +455,7 @@ func wrapError(doing, name string, err error) error {
 // wrapErrorWithoutText is wrapError for requests that carry a value: it keeps only the code of AWS's answer.
 func wrapErrorWithoutText(doing, name string, err error) error {
 	if code := awserr.Code(err); code != "" {
-		return fmt.Errorf("%s %s: Secrets Manager answered %s", doing, name, code)
+		return markUnreadable(name, code, fmt.Errorf("%s %s: Secrets Manager answered %s", doing, name, code))
 	}
 	return wrapError(doing, name, err)
 }
