@@ -48,8 +48,8 @@ func TestTheReferenceManifestIsTheExampleAndMore(t *testing.T) {
 	}
 }
 
-// TestTheExampleCostsWhatREADMESays: its table names every stack, and counts what is in them.
-func TestTheExampleCostsWhatREADMESays(t *testing.T) {
+// TestTheExampleCostsWhatTheDocsSay: the table of docs/cost.md names every stack, and counts what is in them.
+func TestTheExampleCostsWhatTheDocsSay(t *testing.T) {
 	a := synthesizeText(t, readText(t, example), "dev")
 	if want := []string{"rotary-dev-access", "rotary-dev-pipeline", "rotary-dev-schedules", "rotary-dev-secrets"}; !slices.Equal(a.names(), want) {
 		t.Errorf("the example has the stacks %v, want %v", a.names(), want)
@@ -70,8 +70,8 @@ func TestTheExampleCostsWhatREADMESays(t *testing.T) {
 		fmt.Sprintf("| pipeline | Lambdas, queues, rules, %d alarms, dashboard, %d metrics | $%.2f + $3 + %d × $0.30 = $%.2f;",
 			alarms, metrics, float64(alarms)*0.10, metrics, float64(alarms)*0.10+3+watched),
 	} {
-		if !strings.Contains(readText(t, "../README.md"), "\n"+row) {
-			t.Errorf("README.md has no row %q", row)
+		if !strings.Contains(readText(t, "../docs/cost.md"), "\n"+row) {
+			t.Errorf("docs/cost.md has no row %q", row)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/screen"
 )
 
-var update = flag.Bool("update", false, "write testdata/pages anew")
+var update = flag.Bool("update", false, "write the expected pages anew; read the difference before you commit it")
 
 // pages are reports of environments in awkward states.
 func pages() map[string]plan.Report {
