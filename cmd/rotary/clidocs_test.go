@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -67,7 +66,7 @@ func printHelp(t *testing.T, command ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
 	args := append(slices.Clone(command), "--help")
-	if code := runCommand(context.Background(), args, terminal{strings.NewReader(""), &out, &errs}); code != exitDone || errs.Len() > 0 {
+	if code := runCommand(t.Context(), args, terminal{strings.NewReader(""), &out, &errs}); code != exitDone || errs.Len() > 0 {
 		t.Fatalf("rotary %s: exit code %d: %s", strings.Join(args, " "), code, errs.String())
 	}
 	if out.Len() == 0 {

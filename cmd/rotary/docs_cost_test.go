@@ -22,7 +22,7 @@ const passesAMonth = 30 * 24 * 60 / 5
 // TestTheCostPageIsArithmetic computes each row from its number of sources and buckets. What a pass of so many secrets
 // calls is counted in pkg/reconcile, and the alarms in infra.
 func TestTheCostPageIsArithmetic(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(top, "docs/cost.md"))
+	text, err := os.ReadFile(filepath.Join(top, "docs", "cost.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

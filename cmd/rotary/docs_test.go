@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,7 +46,7 @@ func readPages(t *testing.T) map[string]string {
 }
 
 var (
-	fencedCode   = regexp.MustCompile("(?ms)^( *)```([a-z]*)[^\n]*\n(.*?)^ *```$")
+	fencedCode   = regexp.MustCompile("(?ms)^( *)```([a-z]*)[^\n]*\n(.*?)^ *```$") //nolint:gocritic // the second ^ begins a line: (?m)
 	indentedCode = regexp.MustCompile(`(?m)^ {4,}(\S.*)$`)
 	inlineText   = regexp.MustCompile("`([^`\n]+)`")
 	assignment   = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`)
@@ -93,7 +94,7 @@ func parseArgs(t *testing.T, args []string) error {
 	parser := newParser(t, new(commands))
 	parser.Stdout, parser.Stderr = new(strings.Builder), new(strings.Builder)
 	_, err := parser.Parse(completeArgs(args))
-	if _, is := err.(*kong.ParseError); err != nil && !is {
+	if _, is := errors.AsType[*kong.ParseError](err); err != nil && !is {
 		t.Fatal(err)
 	}
 	return err

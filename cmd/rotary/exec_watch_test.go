@@ -30,7 +30,7 @@ type watchedExec struct {
 
 func startWatched(t *testing.T, value string) *watchedExec {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "rotary") // a socket's name may not be long
+	dir, err := os.MkdirTemp("", "rotary") //nolint:usetesting // a socket's name may not be long
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ type misuse struct {
 	why  string // what that command shows
 }
 
-func (m misuse) Error() string { return fmt.Sprintf("%s\nrun \"%s\" for %s", m.what, m.help, m.why) }
+func (m misuse) Error() string { return fmt.Sprintf("%s\nrun %q for %s", m.what, m.help, m.why) }
 
 // describeMisuse returns what is wrong with a command line. It quotes nothing of put's: a value may stand there by
 // mistake.

@@ -37,7 +37,7 @@ func isKeyboard() bool { return isTerminal(os.Stdin) }
 // isScreen reports whether standard output is a terminal that understands cursor movements.
 func isScreen() bool { return isTerminal(os.Stdout) && os.Getenv("TERM") != "dumb" }
 
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) } //nolint:gosec // a file descriptor
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 func sleepUntil(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

@@ -31,7 +31,7 @@ func readHiddenLine(ctx context.Context) (hiddenLine, error) {
 		text []byte
 		err  error
 	}
-	fd := int(os.Stdin.Fd()) //nolint:gosec // a file descriptor
+	fd := int(os.Stdin.Fd())
 	shown, err := term.GetState(fd)
 	if err != nil {
 		return hiddenLine{}, fmt.Errorf("hide what is typed: %w", err)

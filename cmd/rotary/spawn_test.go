@@ -50,7 +50,7 @@ func cmdSpawn(ts *testscript.TestScript, neg bool, args []string) {
 		args = args[:n-2]
 	}
 	ts.Check(err)
-	defer in.Close()
+	defer in.Close() //nolint:errcheck // it was read only
 	if b.Stage != nil {
 		b.Tap.Reset()
 	}

@@ -15,7 +15,7 @@ import (
 const longestREADME = 150 // lines: it is read before anything is installed
 
 var (
-	fencedCode = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	fencedCode = regexp.MustCompile("(?ms)^ *```.*?^ *```$") //nolint:gocritic // the second ^ begins a line: (?m)
 	inlineCode = regexp.MustCompile("`[^`\n]*`")
 	pageLink   = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading    = regexp.MustCompile(`(?m)^#+ (.+)$`)

@@ -158,7 +158,7 @@ func TestEveryLogGroupOfTheDocsIsDeployed(t *testing.T) {
 // deployedLogGroups returns those of the Lambdas of the environment ENV, by the names that the manifest derives for infra.
 func deployedLogGroups(t *testing.T) (groups []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "infra/pipeline.go"))
+	text, err := os.ReadFile(filepath.Join(root, "infra", "pipeline.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

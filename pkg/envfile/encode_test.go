@@ -29,8 +29,8 @@ func TestEncodings(t *testing.T) {
 		values[fmt.Sprintf("RANDOM_%d", i)] = norm.NFC.String(randomValue(random))
 	}
 	read := map[envfile.Encoding]func(text string) (map[string]string, error){
-		envfile.JSON:   func(text string) (got map[string]string, err error) { return got, json.Unmarshal([]byte(text), &got) },
-		envfile.YAML:   func(text string) (got map[string]string, err error) { return got, yaml.Unmarshal([]byte(text), &got) },
+		envfile.JSON:   func(text string) (map[string]string, error) { return unmarshalText(json.Unmarshal, text) },
+		envfile.YAML:   func(text string) (map[string]string, error) { return unmarshalText(yaml.Unmarshal, text) },
 		envfile.TFVars: func(text string) (map[string]string, error) { return readers.Read(t, "tfvars", text) },
 	}
 	for encoding, parse := range read {
@@ -100,4 +100,9 @@ func TestTerraformReadsIt(t *testing.T) {
 	if diff := cmp.Diff(values, got); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}
+}
+
+func unmarshalText(unmarshal func([]byte, any) error, text string) (got map[string]string, err error) {
+	err = unmarshal([]byte(text), &got)
+	return got, err
 }

@@ -45,7 +45,7 @@ func writeRaw(value string) (string, bool) {
 }
 
 // plainShape is one line without a comment and without a quote at its beginning; what is between may be anything.
-var plainShape = regexp.MustCompile("^[^\\s#'\"`\\x00-\\x1f\u0085\u00a0\u2028\u2029\ufeff]" +
+var plainShape = regexp.MustCompile("^[^#'\"`\\x00-\\x20\u0085\u00a0\u2028\u2029\ufeff]" + //nolint:gocritic // the ranges are meant
 	"([^#\\x00-\\x1f\u0085\u2028\u2029]*[^\\s#\\x00-\\x1f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff])?$")
 
 func writePlain(value string) (string, bool) { return value, plainShape.MatchString(value) }
