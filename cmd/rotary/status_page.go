@@ -247,7 +247,7 @@ func (p page) renderNext() string {
 		}
 		return p.Fill("", need+" a person. "+p.describeCommand("plan", "")+" shows what the next pass does")
 	}
-	return p.Fill("", "Nothing needs a person: it goes on by itself. "+p.describeCommand("status", "--watch"))
+	return p.Fill("", "Nothing needs a person: it goes on by itself. To follow it: "+p.describeCommand("wait", ""))
 }
 
 // describeNextRotation returns which source is rotated next; "" where none is scheduled.
