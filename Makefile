@@ -34,7 +34,7 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 # simulation it looks at a sample: worlds share nothing but what they are made of. Of ECS's driver and the command line it
 # looks at the tests in which something is shared.
 concurrent := \bgo func|\.Go\(|\bsync\.|\batomic\.|\bt\.Parallel\(
-alone      := cmd/rotary|internal/(arch|contract/.*|moto|mutants|rehearsal|simulation.*)|pkg/(manifest|credential|consume/ecs|settings)|pkg/rotate/(httpapi|mysql|postgres|random|sqluser)
+alone      := cmd/rotary|internal/(arch|contract/.*|moto|mutants|rehearsal|simulation.*|stage/played)|pkg/(manifest|credential|consume/ecs|settings)|pkg/rotate/(httpapi|mysql|postgres|random|sqluser)
 sampled    := TestOneFault|TestDriversOfOneProcess|TestTheStandin
 raced       = $$(grep -rlE '$(concurrent)' --include='*.go' cmd internal lambdas pkg | xargs -n1 dirname | sort -u | \
 	grep -vE '/testdata/|^($(alone))$$' | sed 's|^|./|')
