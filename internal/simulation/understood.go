@@ -11,9 +11,12 @@ func (w *World) checkUnderstood(all []ecs.Startable) {
 			held, whole := w.readEnvironment(verifier, v.Env)
 			for _, sender := range all {
 				for _, p := range sender.Presents {
+					if p.Target != v.Target {
+						continue
+					}
 					value, known := w.resolveValue(sender.Secrets[p.Env])
 					withdrawn := (verifier.Why == "INACTIVE" || sender.Why == "INACTIVE") && w.wasDisturbed(p.Target)
-					if whole && known && p.Target == v.Target && !v.Accepts(value, held) && !w.isExcused(p.Target) && !withdrawn {
+					if whole && known && !v.Accepts(value, held) && !w.isExcused(p.Target) && !withdrawn {
 						w.noteViolation("S2 %s %s, if it were started, would refuse what %s sends in %s", verifier.Why, verifier.TaskDefinition, sender.TaskDefinition, p.Env)
 					}
 				}
