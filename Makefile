@@ -41,10 +41,26 @@ raced       = $$(grep -rlE '$(concurrent)' --include='*.go' cmd internal lambdas
 
 gotestsum   = go tool -modfile=$(1)tools/go.mod gotestsum --format pkgname --format-hide-empty-pkg --
 
-# What make test does, in this order. Each test runs once, but for the sample of the simulation.
-checks := contracts databases check race rest settings infra
+# $(call apt_get,PACKAGES) installs packages of Debian. Where that cannot be done, tests that want them are skipped; it fails
+# under REQUIRE_ALL=1.
+define apt_get
+if ! command -v apt-get >/dev/null; then why="no apt-get"; \
+elif [ "$$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then why="neither root nor sudo without a password"; \
+else \
+	echo "apt-get  $(1)"; \
+	if [ "$$(id -u)" = 0 ]; then as=env; else as="sudo -n env"; fi; \
+	install="$$as DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install $(1)"; \
+	if $$install >/dev/null 2>&1 || { $$as apt-get -qq update && $$install >/dev/null; }; then exit 0; fi; \
+	why="apt-get cannot install $(1)"; \
+fi; \
+if [ "$(REQUIRE_ALL)" = 1 ]; then echo "$@: $$why"; exit 1; fi; \
+echo "skip     $@: $$why"
+endef
 
-.PHONY: help manifest build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench sim exhaust fuzz cover mutants contracts settings databases clean
+# What make test does, in this order. Each test runs once, but for the sample of the simulation.
+checks := contracts databases shells check race rest settings infra
+
+.PHONY: help manifest build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench sim exhaust fuzz cover mutants contracts settings databases shells clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -202,17 +218,11 @@ settings: ## test pkg/settings, a module of its own that other programs use
 
 databases: build/mariadb-plugins/simple_password_check.so ## install MariaDB for the tests (apt-get, without a service), where it is missing
 	@if [ -n "$$ROTARY_MARIADB_BIN" ] || PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null; then exit 0; fi; \
-	if ! command -v apt-get >/dev/null; then why="no apt-get"; \
-	elif [ "$$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then why="neither root nor sudo without a password"; \
-	else \
-		echo "apt-get  mariadb-server-core"; \
-		if [ "$$(id -u)" = 0 ]; then as=env; else as="sudo -n env"; fi; \
-		install="$$as DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install mariadb-server-core"; \
-		if $$install >/dev/null 2>&1 || { $$as apt-get -qq update && $$install >/dev/null; }; then exit 0; fi; \
-		why="apt-get cannot install mariadb-server-core"; \
-	fi; \
-	if [ "$(REQUIRE_ALL)" = 1 ]; then echo "databases: $$why"; exit 1; fi; \
-	echo "skip     databases: $$why"
+	$(call apt_get,mariadb-server-core)
+
+shells: ## install the shells in which completion is tried (apt-get), where they are missing
+	@if command -v zsh >/dev/null && command -v fish >/dev/null; then exit 0; fi; \
+	$(call apt_get,zsh fish)
 
 # The plugin is not in the server's core, and what it comes in would start a service. A test without it says so.
 build/mariadb-plugins/simple_password_check.so:

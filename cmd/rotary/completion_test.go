@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -12,13 +13,14 @@ import (
 	"testing"
 
 	rotary "github.com/rotary-secrets/rotary"
+	"github.com/rotary-secrets/rotary/internal/contract"
 )
 
 // startShell returns a folder with the example manifest, and the variables of a shell that finds a rotary in its PATH.
 func startShell(t *testing.T, shell string) (dir string, env []string) {
 	t.Helper()
 	if _, err := exec.LookPath(shell); err != nil {
-		t.Skipf("there is no %s here", shell)
+		contract.Missing(t, fmt.Errorf("no %s: make shells installs it", shell))
 	}
 	dir = t.TempDir()
 	for name, write := range map[string]func(string) error{
@@ -58,14 +60,14 @@ func TestZshCompletesOnATerminal(t *testing.T) {
 // testTabKey types what stands in completed, and the tab key, and has the shell print the line instead of running it.
 func testTabKey(t *testing.T, d *dialogue, load, echo string) {
 	t.Helper()
-	d.send("PS1='> '; " + load + " && echo loa''ded\n")
+	d.typeKeys("PS1='> '; " + load + " && echo loa''ded\n")
 	d.waitFor("loaded\r\n")
 	for _, typed := range slices.Sorted(maps.Keys(completed)) {
-		d.send(typed + "\t\x01" + echo + " li''ne \n") // Ctrl-A goes to the beginning
+		d.typeKeys(typed + "\t\x01" + echo + " li''ne \n") // Ctrl-A goes to the beginning
 		d.waitFor("line " + completed[typed] + "\r\n")
 	}
-	d.send("exit\n")
-	if code := d.wait(); code != 0 {
+	d.typeKeys("exit\n")
+	if code := d.waitForEnd(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }

@@ -14,9 +14,10 @@ import (
 	"github.com/creack/pty"
 
 	rotary "github.com/rotary-secrets/rotary"
+	"github.com/rotary-secrets/rotary/internal/contract"
 )
 
-// longestPage is how long the commands of a page may take before they are taken for stuck.
+// longestPage limits the time of a page's commands: after it they are taken for stuck, and killed.
 const longestPage = 10 * time.Minute
 
 // TestTheCommandsOfThePagesRun runs the sh fences of README and of docs/start.md in one shell each, as they are written,
@@ -24,11 +25,11 @@ const longestPage = 10 * time.Minute
 // -v prints it, to copy from.
 func TestTheCommandsOfThePagesRun(t *testing.T) {
 	if testing.Short() {
-		t.Skip("half a minute a page")
+		t.Skip("-short: each page takes half a minute")
 	}
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		t.Skip("no bash")
+		contract.Missing(t, fmt.Errorf("no bash: %w", err))
 	}
 	built := buildClone(t)
 	for _, page := range []string{"README.md", "docs/start.md"} {
