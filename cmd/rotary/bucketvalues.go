@@ -12,7 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// bucketVersion is what a bucket holds in one of its versions.
+// bucketVersion is one version of a bucket with its values.
 type bucketVersion struct {
 	id      string
 	created time.Time
@@ -83,7 +83,7 @@ func (s *session) explainRead(err error, name string) error {
 	switch {
 	case errors.Is(err, store.ErrMissing):
 		return fmt.Errorf("%w, or has no value yet: rotary apply %s writes it once its sources have values", err, s.env.Name)
-	case awserr.Code(err) == "AccessDeniedException":
+	case awserr.IsDenied(err):
 		return fmt.Errorf("%w\nYour AWS credentials may not read it: that takes secretsmanager:GetSecretValue on %s", err, name)
 	}
 	return err

@@ -21,7 +21,7 @@ type rowView struct {
 	Harm    *harmView     `json:"emergency,omitempty"`
 }
 
-// viewRows is how everything stands now.
+// viewRows returns the present row of each source.
 func (c *campaign) viewRows() []rowView {
 	var all []rowView
 	for _, r := range c.rows {
@@ -160,7 +160,7 @@ func (c *campaign) printEnd(err error) error {
 		return shown
 	}
 	if c.ctx.Err() != nil {
-		return stopped{c.describeStop()}
+		return stopNotice{c.describeStop()}
 	}
 	var parts []string
 	if len(not) > 0 {

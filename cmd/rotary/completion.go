@@ -65,7 +65,7 @@ func (c completeCmd) Run(a *app, k *kong.Kong) error {
 	if file, given := l.flags["manifest"]; given {
 		a.manifest = file
 	}
-	for _, s := range l.suggest(a, words[len(words)-1]) {
+	for _, s := range l.suggestWords(a, words[len(words)-1]) {
 		if _, err := fmt.Fprintf(a.out, "%s\t%s\n", s.word, s.about); err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (c completeCmd) Run(a *app, k *kong.Kong) error {
 	return nil
 }
 
-// commandLine is what stands before the cursor.
+// commandLine is the part of a command line before the cursor, read as far as it goes.
 type commandLine struct {
 	app, node *kong.Node        // node is the command, or app where none is given yet
 	args      map[string]string // the positional arguments, by name

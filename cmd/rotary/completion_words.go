@@ -13,9 +13,9 @@ import (
 // suggestion is a word that may stand at the cursor.
 type suggestion struct{ word, about string }
 
-// suggest returns what may stand where the cursor is, of which begun is written. It calls nothing on the network; where
+// suggestWords returns what may stand where the cursor is, of which begun is written. It calls nothing on the network; where
 // the manifest cannot be read, its names are left out.
-func (l *commandLine) suggest(a *app, begun string) []suggestion {
+func (l *commandLine) suggestWords(a *app, begun string) []suggestion {
 	begun = strings.TrimPrefix(begun, "=")
 	var all []suggestion
 	switch {

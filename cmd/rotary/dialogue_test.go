@@ -40,8 +40,8 @@ func startDialogue(t *testing.T, dir string, env []string, name string, args ...
 	return d
 }
 
-// send types keys.
-func (d *dialogue) send(keys string) {
+// typeKeys types keys.
+func (d *dialogue) typeKeys(keys string) {
 	d.t.Helper()
 	if _, err := io.WriteString(d.screen, keys); err != nil {
 		d.t.Fatal(err)
@@ -65,8 +65,8 @@ func (d *dialogue) waitFor(text string) {
 	}
 }
 
-// wait reads the rest of the screen, and returns the program's exit code.
-func (d *dialogue) wait() int {
+// waitForEnd reads the rest of the screen, and returns the program's exit code.
+func (d *dialogue) waitForEnd() int {
 	_, _ = io.Copy(&d.seen, d.screen) // Linux ends it with an error
 	_ = d.cmd.Wait()
 	return (&child{Cmd: d.cmd}).exitCode()

@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/screen"
 )
 
-// watched is where progress is shown: standard error.
+// watched describes standard error, where progress is shown.
 type watched struct {
 	screen.Screen
 	Height  int  // lines; 0 where that is unknown

@@ -42,21 +42,21 @@ Examples:
   rotary exec dev --bucket api-secrets --pristine -- env`
 }
 
-// ended is the outcome of a command that was run, or could not be: exit code code. There is nothing to report where
+// commandExit reports how a command that exec ran, or could not run, ended: with exit code code. There is nothing to report where
 // error is nil.
-type ended struct {
+type commandExit struct {
 	error
 	code int
 }
 
-func (e ended) Error() string {
+func (e commandExit) Error() string {
 	if e.error == nil {
 		return fmt.Sprintf("the command ended with exit code %d", e.code)
 	}
 	return e.error.Error()
 }
 
-func (e ended) Unwrap() error { return e.error }
+func (e commandExit) Unwrap() error { return e.error }
 
 // The exit codes of shells for a command that was not run
 // (https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02).
@@ -87,7 +87,7 @@ func (c execCmd) Run(a *app) error {
 		return err
 	}
 	r := &execution{session: s, execCmd: c, bucket: b, program: program}
-	return r.start()
+	return r.readAndRun()
 }
 
 // confirmReading asks whether a protected environment is meant. Standard input is the command's: where it is no
@@ -114,23 +114,23 @@ func findProgram(name string) (string, error) {
 func describeStartFailure(name string, err error) error {
 	switch {
 	case errors.Is(err, exec.ErrDot):
-		return ended{fmt.Errorf("%s is in the folder you are in, and PATH leads there: write ./%s", name, name), exitNotFound}
+		return commandExit{fmt.Errorf("%s is in the folder you are in, and PATH leads there: write ./%s", name, name), exitNotFound}
 	case errors.Is(err, exec.ErrNotFound):
-		return ended{fmt.Errorf("%s: there is no such command in PATH", name), exitNotFound}
+		return commandExit{fmt.Errorf("%s: there is no such command in PATH", name), exitNotFound}
 	case errors.Is(err, fs.ErrNotExist):
 		if _, there := os.Stat(name); there == nil {
-			return ended{fmt.Errorf("%s: what its first line names, or its loader, is not there", name), exitNotFound}
+			return commandExit{fmt.Errorf("%s: what its first line names, or its loader, is not there", name), exitNotFound}
 		}
-		return ended{fmt.Errorf("%s: there is no such file", name), exitNotFound}
+		return commandExit{fmt.Errorf("%s: there is no such file", name), exitNotFound}
 	case isFolder(name):
-		return ended{fmt.Errorf("%s is a folder: name the command in it", name), exitNotRunnable}
+		return commandExit{fmt.Errorf("%s is a folder: name the command in it", name), exitNotRunnable}
 	case errors.Is(err, fs.ErrPermission):
-		return ended{fmt.Errorf("%s may not be executed: chmod +x makes a program of a file", name), exitNotRunnable}
+		return commandExit{fmt.Errorf("%s may not be executed: chmod +x makes a program of a file", name), exitNotRunnable}
 	case errors.Is(err, syscall.ENOEXEC):
-		return ended{fmt.Errorf("%s is no program of this system: a script begins with a line like #!/bin/sh", name),
+		return commandExit{fmt.Errorf("%s is no program of this system: a script begins with a line like #!/bin/sh", name),
 			exitNotRunnable}
 	}
-	return ended{fmt.Errorf("run %s: %w", name, err), exitNotRunnable}
+	return commandExit{fmt.Errorf("run %s: %w", name, err), exitNotRunnable}
 }
 
 func isFolder(path string) bool {
@@ -146,8 +146,8 @@ type execution struct {
 	program string
 }
 
-// start reads the bucket and runs the command.
-func (r *execution) start() error {
+// readAndRun reads the bucket and runs the command.
+func (r *execution) readAndRun() error {
 	version, err := r.readBucketVersion(r.bucket)
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ func (r *execution) start() error {
 	if err != nil {
 		return err
 	}
-	if err := r.announce(version, e); err != nil {
+	if err := r.announceVersion(version, e); err != nil {
 		return err
 	}
 	if r.Watch || !canReplace {
@@ -176,9 +176,9 @@ func (r *execution) makeEnviron(v bucketVersion) (environ, error) {
 // describeFailure returns the error for a command that did not start with an environment.
 func (r *execution) describeFailure(err error, e environ) error {
 	if errors.Is(err, syscall.E2BIG) {
-		return ended{fmt.Errorf("run %s: its environment and arguments are more than this system takes: %s, %d bytes; "+
+		return commandExit{fmt.Errorf("run %s: its environment and arguments are more than this system takes: %s, %d bytes; "+
 			"the largest: %s; leave some out with --only or --pristine", r.Command[0],
-			countNoun(len(e.entries), "variable"), e.size(), e.describeLargest()), exitNotRunnable}
+			countNoun(len(e.entries), "variable"), e.countBytes(), e.describeLargest()), exitNotRunnable}
 	}
 	if err != nil {
 		return describeStartFailure(r.program, err)
@@ -186,8 +186,8 @@ func (r *execution) describeFailure(err error, e environ) error {
 	return nil
 }
 
-// announced is what a program is told on standard error, before the command's own output.
-type announced struct {
+// announcement is printed as JSON on standard error, before the command's own output.
+type announcement struct {
 	Environment string   `json:"environment"`
 	Bucket      string   `json:"bucket"`
 	Version     string   `json:"version"`
@@ -195,13 +195,13 @@ type announced struct {
 	Kept        []string `json:"kept"` // the shell's own value of these stays
 }
 
-// announce prints which version of the bucket the command gets.
-func (r *execution) announce(v bucketVersion, e environ) error {
+// announceVersion prints which version of the bucket the command gets.
+func (r *execution) announceVersion(v bucketVersion, e environ) error {
 	switch {
 	case r.Quiet:
 		return nil
 	case r.json:
-		told := announced{r.env.Name, r.bucket.Name, v.id, append([]string{}, e.names...), append([]string{}, e.kept...)}
+		told := announcement{r.env.Name, r.bucket.Name, v.id, append([]string{}, e.names...), append([]string{}, e.kept...)}
 		return writeJSONLine(r.err, told)
 	}
 	text := fmt.Sprintf("rotary: %s · %s %s · %s", r.env.Name, r.bucket.Name, history.Short(v.id),

@@ -85,16 +85,16 @@ func (r *execution) runChild(version string, e environ) error {
 	if r.Watch {
 		go r.watchBucket(ctx, version, s.changes)
 	}
-	return s.supervise(ctx)
+	return s.superviseCommand(ctx)
 }
 
-// supervise returns once the command has ended by itself, or by a signal that rotary was sent.
-func (s *supervisor) supervise(ctx context.Context) (err error) {
+// superviseCommand returns once the command has ended by itself, or by a signal that rotary was sent.
+func (s *supervisor) superviseCommand(ctx context.Context) (err error) {
 	for {
 		select {
 		case <-s.child.done:
 			if s.next == nil {
-				return ended{nil, s.child.exitCode()}
+				return commandExit{nil, s.child.exitCode()}
 			}
 			s.entries, s.running = s.next.environ.entries, s.next.version
 			if s.child, err = s.startChild(s.next.environ); err != nil {
@@ -104,7 +104,7 @@ func (s *supervisor) supervise(ctx context.Context) (err error) {
 		case got := <-s.signals:
 			s.forwardSignal(got)
 		case u := <-s.changes:
-			s.take(ctx, u)
+			s.takeChange(ctx, u)
 		case <-s.grace:
 			_ = s.child.Process.Kill()
 			s.grace = nil
@@ -122,8 +122,8 @@ func (s *supervisor) forwardSignal(got os.Signal) {
 	}
 }
 
-// take asks the command to end where a change of the bucket alters what it has.
-func (s *supervisor) take(ctx context.Context, u bucketChange) {
+// takeChange asks the command to end where a change of the bucket alters what it has.
+func (s *supervisor) takeChange(ctx context.Context, u bucketChange) {
 	if u.err != nil {
 		s.reportFailure(u.err)
 		return
@@ -133,7 +133,7 @@ func (s *supervisor) take(ctx context.Context, u bucketChange) {
 		s.running = u.version
 		return
 	}
-	s.say("%s changed from %s to %s: restarting %s", s.bucket.Name, history.Short(s.running), history.Short(u.version),
+	s.printWord("%s changed from %s to %s: restarting %s", s.bucket.Name, history.Short(s.running), history.Short(u.version),
 		s.Command[0])
 	s.next = &u
 	_ = askToEnd(s.child.Process) // it may have ended meanwhile
@@ -151,11 +151,11 @@ func (s *supervisor) reportFailure(err error) {
 		return
 	}
 	s.failure = err.Error()
-	s.say("cannot see whether %s has changed: %v; %s runs on with %s, and rotary looks again every %s", s.bucket.Name, err,
+	s.printWord("cannot see whether %s has changed: %v; %s runs on with %s, and rotary looks again every %s", s.bucket.Name, err,
 		s.Command[0], history.Short(s.running), watchEvery)
 }
 
-func (s *supervisor) say(format string, args ...any) {
+func (s *supervisor) printWord(format string, args ...any) {
 	if !s.Quiet && !s.json {
 		fmt.Fprintf(s.err, "rotary: "+format+"\n", args...)
 	}

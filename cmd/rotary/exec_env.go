@@ -20,7 +20,7 @@ var basicNames = []string{
 	"LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES",
 }
 
-// environRule is how the variables of a bucket and those of the shell become one environment.
+// environRule decides which variables of a bucket and of the shell a command gets.
 type environRule struct {
 	only     []string // of the bucket; none means all
 	pristine bool     // nothing of the shell but basicNames
@@ -144,8 +144,8 @@ func (e environ) describeLargest() string {
 	return strings.Join(all, ", ")
 }
 
-// size returns how many bytes the entries have, each with the NUL that ends it.
-func (e environ) size() (n int) {
+// countBytes returns how many bytes the entries have, each with the NUL that ends it.
+func (e environ) countBytes() (n int) {
 	for _, entry := range e.entries {
 		n += len(entry) + 1
 	}

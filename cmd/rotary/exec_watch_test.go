@@ -41,21 +41,21 @@ func startWatched(t *testing.T, value string) *watchedExec {
 	w.listener, err = net.Listen("unix", socket)
 	w.must(err)
 	t.Cleanup(func() { _ = w.listener.Close() })
-	w.app.wait = w.pause
+	w.app.wait = w.waitForTest
 	w.app.typed = func() bool { return false }
-	w.hold(1, value)
+	w.putVersion(1, value)
 	program, err := os.Executable()
 	w.must(err)
 	b, _ := w.env.Bucket("app")
 	r := &execution{session: w.session, bucket: b, program: program,
 		execCmd: execCmd{Command: []string{"server"}, Watch: true}}
-	go func() { w.code <- w.reportError(r.start()) }()
-	w.expect("started " + value)
+	go func() { w.code <- w.reportError(r.readAndRun()) }()
+	w.expectLine("started " + value)
 	return w
 }
 
-// pause waits until the test lets time pass.
-func (w *watchedExec) pause(ctx context.Context, d time.Duration) error {
+// waitForTest waits until the test lets time pass.
+func (w *watchedExec) waitForTest(ctx context.Context, d time.Duration) error {
 	over := w.looks
 	if d == watchGrace {
 		over = w.grace
@@ -68,15 +68,15 @@ func (w *watchedExec) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// hold makes the bucket hold a value in its nth version.
-func (w *watchedExec) hold(n int, value string) {
+// putVersion makes the bucket hold a value in its nth version.
+func (w *watchedExec) putVersion(n int, value string) {
 	w.t.Helper()
 	text := fmt.Sprintf(`{"A_KEY":%q}`, value)
 	w.must(w.store.Put(w.t.Context(), "app-dev", fmt.Sprintf("%040d", n), secret.New(text)))
 }
 
-// expect reads the next line of the command, or of one that starts.
-func (w *watchedExec) expect(want string) {
+// expectLine reads the next line of the command, or of one that starts.
+func (w *watchedExec) expectLine(want string) {
 	w.t.Helper()
 	if strings.HasPrefix(want, "started ") {
 		var err error
@@ -89,14 +89,14 @@ func (w *watchedExec) expect(want string) {
 	}
 }
 
-// ends makes the command end, and checks rotary's exit code and what was printed.
-func (w *watchedExec) ends(code int, printed ...string) {
+// endCommand makes the command end, and checks rotary's exit code and what was printed.
+func (w *watchedExec) endCommand(code int, printed ...string) {
 	w.t.Helper()
 	fmt.Fprintln(w.conn, code)
-	w.ended(code, printed...)
+	w.expectEnd(code, printed...)
 }
 
-func (w *watchedExec) ended(code int, printed ...string) {
+func (w *watchedExec) expectEnd(code int, printed ...string) {
 	w.t.Helper()
 	if got := <-w.code; got != code {
 		w.t.Errorf("exit code %d, want %d", got, code)
@@ -111,53 +111,53 @@ const watchStarted = "rotary: dev · app 00000001 · 1 variable\n"
 func TestWatchRestartsTheCommandWithNewValues(t *testing.T) {
 	w := startWatched(t, "one")
 	w.looks <- struct{}{} // the same version
-	w.hold(2, "two")
+	w.putVersion(2, "two")
 	w.looks <- struct{}{}
-	w.expect("got terminated")
-	w.expect("started two")
-	w.hold(3, "two") // another version with the same values
+	w.expectLine("got terminated")
+	w.expectLine("started two")
+	w.putVersion(3, "two") // another version with the same values
 	w.looks <- struct{}{}
 	w.looks <- struct{}{} // is taken once the look before is over
-	w.hold(4, "four")
+	w.putVersion(4, "four")
 	w.looks <- struct{}{}
-	w.expect("got terminated")
-	w.expect("started four")
-	w.ends(7, watchStarted, "rotary: app changed from 00000001 to 00000002: restarting server\n",
+	w.expectLine("got terminated")
+	w.expectLine("started four")
+	w.endCommand(7, watchStarted, "rotary: app changed from 00000001 to 00000002: restarting server\n",
 		"rotary: app changed from 00000003 to 00000004: restarting server\n")
 }
 
 func TestWatchKillsACommandThatDoesNotEnd(t *testing.T) {
 	t.Setenv("STUBBORN", "yes")
 	w := startWatched(t, "one")
-	w.hold(2, "two")
+	w.putVersion(2, "two")
 	w.looks <- struct{}{}
-	w.expect("got terminated")
+	w.expectLine("got terminated")
 	w.grace <- struct{}{}
-	w.expect("started two")
-	w.ends(0, watchStarted, "rotary: app changed from 00000001 to 00000002: restarting server\n")
+	w.expectLine("started two")
+	w.endCommand(0, watchStarted, "rotary: app changed from 00000001 to 00000002: restarting server\n")
 }
 
 func TestWatchForwardsSignalsAndEndsWithTheCommand(t *testing.T) {
 	w := startWatched(t, "one")
 	for _, s := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGINT, syscall.SIGHUP} {
 		w.must(syscall.Kill(os.Getpid(), s))
-		w.expect("got " + s.String())
+		w.expectLine("got " + s.String())
 	}
 	w.must(syscall.Kill(os.Getpid(), syscall.SIGTERM))
-	w.expect("got terminated")
-	w.ended(0, watchStarted)
+	w.expectLine("got terminated")
+	w.expectEnd(0, watchStarted)
 }
 
 func TestACommandThatWasAskedToEndIsNotStartedAgain(t *testing.T) {
 	t.Setenv("STUBBORN", "yes")
 	w := startWatched(t, "one")
-	w.hold(2, "two")
+	w.putVersion(2, "two")
 	w.looks <- struct{}{}
-	w.expect("got terminated")
+	w.expectLine("got terminated")
 	w.must(syscall.Kill(os.Getpid(), syscall.SIGHUP))
-	w.expect("got hangup")
+	w.expectLine("got hangup")
 	w.grace <- struct{}{}
-	w.ended(128+9, watchStarted, "rotary: app changed from 00000001 to 00000002: restarting server\n")
+	w.expectEnd(128+9, watchStarted, "rotary: app changed from 00000001 to 00000002: restarting server\n")
 }
 
 func TestWatchGoesOnWhileTheBucketCannotBeRead(t *testing.T) {
@@ -166,10 +166,10 @@ func TestWatchGoesOnWhileTheBucketCannotBeRead(t *testing.T) {
 	w.looks <- struct{}{}
 	w.looks <- struct{}{}
 	w.whole()
-	w.hold(2, "two")
+	w.putVersion(2, "two")
 	w.looks <- struct{}{}
-	w.expect("got terminated")
-	w.expect("started two")
+	w.expectLine("got terminated")
+	w.expectLine("started two")
 	fmt.Fprintln(w.conn, 0)
 	if code := <-w.code; code != 0 {
 		t.Errorf("exit code %d", code)

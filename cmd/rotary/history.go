@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/smithy-go"
 
+	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/duration"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -36,7 +36,7 @@ Examples:
   rotary history production --since 26w --limit 0 --json`
 }
 
-// past is what is known of what happened in an environment.
+// past has the events of an environment that were read from versions and logs.
 type past struct {
 	Environment string      `json:"environment"`
 	Source      string      `json:"source,omitempty"` // where one is asked for
@@ -49,7 +49,7 @@ type past struct {
 }
 
 func (c historyCmd) Run(a *app) error {
-	env, sources, err := c.find(a)
+	env, sources, err := c.findSources(a)
 	if err != nil {
 		return err
 	}
@@ -57,19 +57,19 @@ func (c historyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.read(s, sources)
+	p, err := c.readPast(s, sources)
 	if err != nil {
 		return err
 	}
 	if a.json {
 		return a.printJSON(p)
 	}
-	_, err = fmt.Fprintln(a.out, s.newHistoryPage(p).render(c))
+	_, err = fmt.Fprintln(a.out, s.newHistoryPage(p).renderPage(c))
 	return err
 }
 
-// find checks what was given, and finds the sources that are meant.
-func (c historyCmd) find(a *app) (*manifest.Environment, []manifest.Source, error) {
+// findSources checks what was given, and finds the sources that are meant.
+func (c historyCmd) findSources(a *app) (*manifest.Environment, []manifest.Source, error) {
 	if c.Limit < 0 {
 		return nil, nil, invalid{errors.New("--limit is a number of lines, or 0 for all")}
 	}
@@ -84,8 +84,8 @@ func (c historyCmd) find(a *app) (*manifest.Environment, []manifest.Source, erro
 	return env, []manifest.Source{source}, err
 }
 
-// read reads versions and logs. It fails where it could read nothing of either.
-func (c historyCmd) read(s *session, sources []manifest.Source) (past, error) {
+// readPast reads versions and logs. It fails where it could read nothing of either.
+func (c historyCmd) readPast(s *session, sources []manifest.Source) (past, error) {
 	secrets := store.New(s.secretsClient())
 	known := map[string][]history.Version{}
 	var refused failures
@@ -95,7 +95,7 @@ func (c historyCmd) read(s *session, sources []manifest.Source) (past, error) {
 			return past{}, s.ctx.Err()
 		}
 		if err != nil {
-			refused.add(source.Name, err)
+			refused.addFailure(source.Name, err)
 			continue
 		}
 		known[source.Name] = versions
@@ -109,14 +109,14 @@ func (c historyCmd) read(s *session, sources []manifest.Source) (past, error) {
 	if err != nil {
 		return past{}, err
 	}
-	p.Unread = append(refused.describe(), describeUnreadLogs(unread)...)
+	p.Unread = append(refused.describeReasons(), describeUnreadLogs(unread)...)
 	if len(known) == 0 && len(logged) == 0 && len(p.Unread) > 0 {
 		return past{}, fmt.Errorf("nothing of the history of %s can be read:\n%s", s.env.Name, strings.Join(p.Unread, "\n"))
 	}
 	for _, source := range sources {
 		p.Events = append(p.Events, listPast(source, known[source.Name], selectMilestones(logged, source.Name))...)
 	}
-	p.cut(c.Limit)
+	p.keepAsked(c.Limit)
 	return p, nil
 }
 
@@ -135,9 +135,9 @@ type failures struct {
 	sources map[string][]string
 }
 
-func (f *failures) add(source string, err error) {
+func (f *failures) addFailure(source string, err error) {
 	reason := err.Error()
-	if refused, is := errors.AsType[smithy.APIError](err); is && refused.ErrorCode() == "AccessDeniedException" {
+	if awserr.IsDenied(err) {
 		reason = "not allowed: secretsmanager:ListSecretVersionIds"
 	}
 	if f.sources == nil {
@@ -149,8 +149,8 @@ func (f *failures) add(source string, err error) {
 	f.sources[reason] = append(f.sources[reason], source)
 }
 
-// describe returns a line for each reason.
-func (f *failures) describe() (lines []string) {
+// describeReasons returns a line for each reason.
+func (f *failures) describeReasons() (lines []string) {
 	for _, reason := range f.reasons {
 		lines = append(lines, "versions of "+strings.Join(f.sources[reason], ", ")+": "+reason)
 	}

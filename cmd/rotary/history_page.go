@@ -39,7 +39,7 @@ func describeSourceRotation(s manifest.Source) string {
 	return text
 }
 
-func (p historyPage) render(c historyCmd) string {
+func (p historyPage) renderPage(c historyCmd) string {
 	var notes []string
 	if p.about != "" {
 		notes = []string{p.about}

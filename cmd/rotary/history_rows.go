@@ -42,7 +42,7 @@ const (
 	pastDead     = "dead"
 )
 
-// sourcePast is what is known of one source.
+// sourcePast has the events of one source.
 type sourcePast struct {
 	manifest.Source
 	versions []history.Version  // oldest first
@@ -165,8 +165,8 @@ func listVersionNotes(v history.Version) (notes []string) {
 	return notes
 }
 
-// cut keeps the events of the asked time, the newest first, and of these as many as are asked for; 0 is all.
-func (p *past) cut(limit int) {
+// keepAsked keeps the events of the asked time, the newest first, and of these as many as are asked for; 0 is all.
+func (p *past) keepAsked(limit int) {
 	p.Events = slices.DeleteFunc(p.Events, func(e pastEvent) bool { return e.At.Before(p.Since) })
 	slices.SortStableFunc(p.Events, func(a, b pastEvent) int {
 		return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Version, b.Version))

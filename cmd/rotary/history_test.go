@@ -25,12 +25,12 @@ func daysAgo(days float64) time.Time {
 	return lastDay.Add(-time.Duration(days * 24 * float64(time.Hour)))
 }
 
-func milestone(kind metric.MilestoneKind, version string, at time.Time) metric.Milestone {
+func makeMilestone(kind metric.MilestoneKind, version string, at time.Time) metric.Milestone {
 	return metric.Milestone{Kind: kind, Source: "app-db", Version: version, At: at}
 }
 
-// tell returns an event as a line: "what version, notes < replaced: followed, dead, accepted".
-func tell(e pastEvent) string {
+// describePastEvent returns an event as a line: "what version, notes < replaced: followed, dead, accepted".
+func describePastEvent(e pastEvent) string {
 	text := e.What + " " + strings.Join(append([]string{e.Version}, e.Notes...), ", ")
 	if e.Replaced != "" {
 		text += " < " + e.Replaced + ":"
@@ -58,7 +58,7 @@ func TestTheTableOfThePast(t *testing.T) {
 	version := func(id string, days float64, labels ...string) history.Version {
 		return history.Version{ID: id, Created: daysAgo(days), Labels: labels}
 	}
-	older := milestone(metric.Retired, "zero", daysAgo(20))
+	older := makeMilestone(metric.Retired, "zero", daysAgo(20))
 	next := nextStep("a", "b")
 	for _, tt := range []struct {
 		name     string
@@ -71,15 +71,15 @@ func TestTheTableOfThePast(t *testing.T) {
 		{"a first version", rotating, []history.Version{version("a", 9, "AWSCURRENT", "LIVE-a")}, nil, []string{"made a, current"}},
 		{"a rotation, and its end is known", rotating,
 			[]history.Version{version("a", 9), version("b", 1, "AWSCURRENT", "LIVE-b")},
-			[]metric.Milestone{milestone(metric.Rotated, "b", daysAgo(1)), milestone(metric.Retired, "a", daysAgo(0.5))},
+			[]metric.Milestone{makeMilestone(metric.Rotated, "b", daysAgo(1)), makeMilestone(metric.Retired, "a", daysAgo(0.5))},
 			[]string{"made a", "rotated b, current < a: dead 12h0m0s"}},
 		{"every consumer has left, and the old one waits", rotating,
 			[]history.Version{version("a", 9, "LIVE-a"), version("b", 1, "AWSCURRENT", "LIVE-b")},
-			[]metric.Milestone{milestone(metric.Rotated, "b", daysAgo(1)), milestone(metric.Followed, "a", daysAgo(0.75))},
+			[]metric.Milestone{makeMilestone(metric.Rotated, "b", daysAgo(1)), makeMilestone(metric.Followed, "a", daysAgo(0.75))},
 			[]string{"made a", "rotated b, current < a: followed 6h0m0s accepted"}},
 		{"they went back, and left it again", rotating,
 			[]history.Version{version("a", 9, "LIVE-a"), version("b", 2, "AWSCURRENT", "LIVE-b")},
-			[]metric.Milestone{milestone(metric.Rotated, "b", daysAgo(2)), milestone(metric.Followed, "a", daysAgo(1.5)), milestone(metric.Followed, "a", daysAgo(1))},
+			[]metric.Milestone{makeMilestone(metric.Rotated, "b", daysAgo(2)), makeMilestone(metric.Followed, "a", daysAgo(1.5)), makeMilestone(metric.Followed, "a", daysAgo(1))},
 			[]string{"made a", "rotated b, current < a: followed 24h0m0s accepted"}},
 		{"a rotation under way", rotating,
 			[]history.Version{version("a", 9, "AWSCURRENT", "LIVE-a"), version("b", 1, "AWSPENDING")}, nil, []string{"made a, current", "rotating b"}},
@@ -91,24 +91,24 @@ func TestTheTableOfThePast(t *testing.T) {
 			[]string{"made a", "made b, current < a: accepted"}},
 		{"a rotation that failed between two", rotating,
 			[]history.Version{version("a", 9, "LIVE-a"), version("failed", 5), version("b", 1, "AWSCURRENT", "LIVE-b")},
-			[]metric.Milestone{older, milestone(metric.Rotated, "b", daysAgo(1))},
+			[]metric.Milestone{older, makeMilestone(metric.Rotated, "b", daysAgo(1))},
 			[]string{"put a", "made failed", "rotated b, current < a: accepted", "dead zero"}},
 		{"what a person puts and ends", byHand,
 			[]history.Version{version("a", 9, "AWSPREVIOUS"), version("b", 1, "AWSCURRENT", "LIVE-b")}, nil, []string{"put a", "put b, current < a:"}},
 		{"a retirement that puts the next one", rotating,
 			[]history.Version{version("a", 9), version("b", 8, "AWSPREVIOUS"), version(next, 7, "AWSCURRENT")},
-			[]metric.Milestone{milestone(metric.Rotated, "b", daysAgo(8)), milestone(metric.Retired, "a", daysAgo(7))},
+			[]metric.Milestone{makeMilestone(metric.Rotated, "b", daysAgo(8)), makeMilestone(metric.Retired, "a", daysAgo(7))},
 			[]string{"made a", "rotated b < a: dead 24h0m0s", "next step " + next + ", current < b:"}},
 		{"going back", rotating, []history.Version{version("a", 9, "AWSCURRENT", "LIVE-a"), version("b", 1, "LIVE-b", "ROLLBACK")},
-			[]metric.Milestone{milestone(metric.RolledBack, "a", daysAgo(0.5))},
+			[]metric.Milestone{makeMilestone(metric.RolledBack, "a", daysAgo(0.5))},
 			[]string{"made a, current", "made b, being rolled back to < a:", "rolled back a"}},
 		{"versions that are gone, or may not be listed", rotating, nil,
-			[]metric.Milestone{older, milestone(metric.Rotated, "b", daysAgo(1)), milestone(metric.Followed, "a", daysAgo(0.5))},
+			[]metric.Milestone{older, makeMilestone(metric.Rotated, "b", daysAgo(1)), makeMilestone(metric.Followed, "a", daysAgo(0.5))},
 			[]string{"dead zero", "rotated b", "followed a"}},
 	} {
 		var got []string
 		for _, e := range listPast(tt.source, tt.versions, tt.logged) {
-			got = append(got, tell(e))
+			got = append(got, describePastEvent(e))
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
@@ -116,8 +116,8 @@ func TestTheTableOfThePast(t *testing.T) {
 	}
 }
 
-// pasts are what histories of an environment may hold.
-func pasts() map[string]past {
+// listPasts are what histories of an environment may hold.
+func listPasts() map[string]past {
 	event := func(source, what, version string, days float64, more func(*pastEvent)) pastEvent {
 		e := pastEvent{Source: source, What: what, Version: version + "-0000-4000-8000-0000" + version, At: daysAgo(days)}
 		if more != nil {
@@ -156,14 +156,14 @@ func pasts() map[string]past {
 }
 
 func TestPagesOfThePast(t *testing.T) {
-	for name, p := range pasts() {
+	for name, p := range listPasts() {
 		page := historyPage{place: screen.Place{Environment: "production", Account: "222222222222", Region: "us-east-1"}, past: p}
 		if p.Source != "" {
 			page.about = p.Source + " (postgres, every 30d)"
 		}
 		for width, s := range map[string]screen.Screen{"40": {Width: 40}, "80": {Width: 80}, "120": {Width: 120}, "dumb": {Width: 80, ASCII: true}} {
 			page.Screen = s
-			text := page.render(historyCmd{Since: duration.Duration(30 * 24 * time.Hour)})
+			text := page.renderPage(historyCmd{Since: duration.Duration(30 * 24 * time.Hour)})
 			compareWithFile(t, "history-"+name+"-"+width+".txt", text)
 			for line := range strings.SplitSeq(text, "\n") {
 				if n := len([]rune(line)); n > s.Columns() && len(strings.Fields(line)) > 3 {
@@ -179,7 +179,7 @@ func TestTheNewestEventsAreKept(t *testing.T) {
 	for _, days := range []float64{9, 1, 4, 3, 2} {
 		p.Events = append(p.Events, pastEvent{Version: fmt.Sprint(days), At: daysAgo(days)})
 	}
-	p.cut(2)
+	p.keepAsked(2)
 	var got []string
 	for _, e := range p.Events {
 		got = append(got, e.Version)
@@ -187,11 +187,11 @@ func TestTheNewestEventsAreKept(t *testing.T) {
 	if diff := cmp.Diff([]string{"1", "2"}, got); diff != "" || p.Older != 2 {
 		t.Errorf("%d are older; kept (-want +got):\n%s", p.Older, diff)
 	}
-	if p.cut(0); len(p.Events) != 2 {
+	if p.keepAsked(0); len(p.Events) != 2 {
 		t.Errorf("without a limit %d are kept", len(p.Events))
 	}
 	empty := past{}
-	empty.cut(3)
+	empty.keepAsked(3)
 	if text, err := json.Marshal(empty); err != nil || !strings.Contains(string(text), `"events":[]`) {
 		t.Errorf("nothing as JSON: %s, %v", text, err)
 	}

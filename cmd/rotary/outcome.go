@@ -32,13 +32,13 @@ type unfinished struct{ reason string }
 
 func (u unfinished) Error() string { return u.reason }
 
-// stopped is the outcome of a command that somebody interrupted and that changed nothing by that: exit code 3.
-type stopped struct{ text string }
+// stopNotice ends a command that somebody interrupted and that changed nothing by that: exit code 3.
+type stopNotice struct{ text string }
 
-func (s stopped) Error() string { return s.text }
+func (s stopNotice) Error() string { return s.text }
 
 func isStopped(err error) bool {
-	_, is := errors.AsType[stopped](err)
+	_, is := errors.AsType[stopNotice](err)
 	return is
 }
 
@@ -72,7 +72,7 @@ func describeMisuse(err error) misuse {
 	return misuse{name + ": " + what, "rotary " + name + " --help", "its arguments"}
 }
 
-// outcome is how a command ended otherwise than well. Its JSON is what --json prints on standard error: the fields and
+// outcome describes a command that did not end well: its code, its exit code and the words. Its JSON is what --json prints on standard error: the fields and
 // the codes stay.
 type outcome struct {
 	Code    string `json:"code"` // usage, invalid, failed, interrupted, unfinished, not_found or not_runnable
@@ -126,7 +126,7 @@ func classifyError(err error) int {
 	_, ours := errors.AsType[invalid](err)
 	_, theirs := errors.AsType[*operate.Invalid](err)
 	_, used := errors.AsType[misuse](err)
-	command, ran := errors.AsType[ended](err)
+	command, ran := errors.AsType[commandExit](err)
 	switch {
 	case ran:
 		return command.code
@@ -175,7 +175,7 @@ func (t terminal) printOutcome(o outcome, err error) int {
 // exitsSilently reports whether there is nothing to say about how a command ended, and returns its exit code then.
 func exitsSilently(err error) (code int, silent bool) {
 	_, printed := errors.AsType[reported](err)
-	command, ran := errors.AsType[ended](err)
+	command, ran := errors.AsType[commandExit](err)
 	switch {
 	case err == nil:
 		return exitDone, true
@@ -188,8 +188,12 @@ func exitsSilently(err error) (code int, silent bool) {
 }
 
 // writeJSONLine writes v as JSON, on one line.
-func writeJSONLine(w io.Writer, v any) error {
+func writeJSONLine(w io.Writer, v any) error { return writeJSON(w, "", v) }
+
+// writeJSON writes v as JSON: over several lines where there is an indent.
+func writeJSON(w io.Writer, indent string, v any) error {
 	e := json.NewEncoder(w)
+	e.SetIndent("", indent)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("print JSON: %w", err)

@@ -40,14 +40,14 @@ func TestTheCodeOfEachOutcome(t *testing.T) {
 		{unfinished{"later"}, outcome{Code: "unfinished", Exit: 3, Message: "later"}},
 		{errors.Join(some, unfinished{"later"}), outcome{Code: "unfinished", Exit: 3, Message: "it is so\nlater"}},
 		{misuse{"no such flag", "rotary put --help", "its arguments"}, outcome{Code: "usage", Exit: 2, Message: "no such flag", Help: "rotary put --help"}},
-		{ended{some, exitNotFound}, outcome{Code: "not_found", Exit: 127, Message: "it is so"}},
-		{ended{some, exitNotRunnable}, outcome{Code: "not_runnable", Exit: 126, Message: "it is so"}},
+		{commandExit{some, exitNotFound}, outcome{Code: "not_found", Exit: 127, Message: "it is so"}},
+		{commandExit{some, exitNotRunnable}, outcome{Code: "not_runnable", Exit: 126, Message: "it is so"}},
 	} {
 		if got := makeOutcome("put", c.err); got != c.want {
 			t.Errorf("%+v, want %+v", got, c.want)
 		}
 	}
-	for err, want := range map[error]int{nil: 0, reported{some}: 2, ended{nil, 7}: 7, ended{nil, 143}: 143} {
+	for err, want := range map[error]int{nil: 0, reported{some}: 2, commandExit{nil, 7}: 7, commandExit{nil, 143}: 143} {
 		if code, silent := exitsSilently(err); !silent || code != want {
 			t.Errorf("%v: exit code %d, silently: %t", err, code, silent)
 		}

@@ -49,22 +49,22 @@ func startPut(t *testing.T, args ...string) *putting {
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL=" + s.At.AWS, "AWS_ACCESS_KEY_ID=" + s.Env.Account,
 		"AWS_SECRET_ACCESS_KEY=standin", "TERM=xterm", "PATH=" + os.Getenv("PATH")}
 	p := &putting{stage: s, dialogue: startDialogue(t, dir, env, program, append([]string{"put", "dev", "vendors"}, args...)...)}
-	if p.shown, err = term.GetState(p.fd()); err != nil {
+	if p.shown, err = term.GetState(p.screenDescriptor()); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func (p *putting) fd() int { return int(p.screen.Fd()) }
+func (p *putting) screenDescriptor() int { return int(p.screen.Fd()) }
 
 // showsTyping reports whether the terminal shows what is typed.
 func (p *putting) showsTyping() bool {
-	now, err := term.GetState(p.fd())
+	now, err := term.GetState(p.screenDescriptor())
 	return err == nil && reflect.DeepEqual(now, p.shown)
 }
 
-// answer waits for a question, and types when nothing is shown any more.
-func (p *putting) answer(question, keys string) {
+// answerQuestion waits for a question, and types when nothing is shown any more.
+func (p *putting) answerQuestion(question, keys string) {
 	p.t.Helper()
 	p.waitFor(question)
 	for p.showsTyping() {
@@ -72,15 +72,15 @@ func (p *putting) answer(question, keys string) {
 			p.t.Fatal("the terminal goes on showing what is typed")
 		}
 	}
-	p.send(keys)
+	p.typeKeys(keys)
 }
 
-// finish checks how rotary ends: its exit code, that the screen shows typing again and never showed a canary, and what
+// expectEnd checks how rotary ends: its exit code, that the screen shows typing again and never showed a canary, and what
 // VENDOR_A_API_KEY holds then.
-func (p *putting) finish(code int, last, holds string) {
+func (p *putting) expectEnd(code int, last, holds string) {
 	p.t.Helper()
 	p.waitFor(last)
-	if got := p.wait(); got != code {
+	if got := p.waitForEnd(); got != code {
 		p.t.Errorf("exit code %d, want %d", got, code)
 	}
 	if !p.showsTyping() {
@@ -102,36 +102,36 @@ const question = "VENDOR_A_API_KEY of vendors, hidden: "
 
 func TestPutAsksAndShowsNothing(t *testing.T) {
 	p := startPut(t, "VENDOR_A_API_KEY")
-	p.answer(question, "\n")
-	p.answer(question, "canary-typed-1\n")
+	p.answerQuestion(question, "\n")
+	p.answerQuestion(question, "canary-typed-1\n")
 	p.waitFor("VENDOR_A_API_KEY: 14 characters, text\r\n")
-	p.finish(0, "vendors: VENDOR_A_API_KEY changed, version ", `"canary-typed-1"`)
+	p.expectEnd(0, "vendors: VENDOR_A_API_KEY changed, version ", `"canary-typed-1"`)
 }
 
 func TestPutReadsPEMToItsEnd(t *testing.T) {
 	p := startPut(t, "VENDOR_A_API_KEY")
-	p.answer(question, "-----BEGIN PRIVATE KEY-----\ncanarycanary\n-----END PRIVATE KEY-----\n")
+	p.answerQuestion(question, "-----BEGIN PRIVATE KEY-----\ncanarycanary\n-----END PRIVATE KEY-----\n")
 	p.waitFor("VENDOR_A_API_KEY: 66 characters on 3 lines, a PEM private key\r\n")
-	p.finish(0, "changed, version ", `KEY-----\ncanarycanary\n-----END`)
+	p.expectEnd(0, "changed, version ", `KEY-----\ncanarycanary\n-----END`)
 }
 
 func TestPutTakesOneLineOfSeveralForAMistake(t *testing.T) {
 	p := startPut(t, "VENDOR_A_API_KEY")
 	before := p.stage.Values["vendors"]["VENDOR_A_API_KEY"]
-	p.answer(question, "canary-typed-1\ncanary-typed-2\ncanary-typed-3\n")
-	p.finish(2, "several lines were pasted, and only PEM may have them here: put the value from a file", before)
+	p.answerQuestion(question, "canary-typed-1\ncanary-typed-2\ncanary-typed-3\n")
+	p.expectEnd(2, "several lines were pasted, and only PEM may have them here: put the value from a file", before)
 }
 
 func TestPutRefusesALineThatTheTerminalCutsOff(t *testing.T) {
 	p := startPut(t, "VENDOR_A_API_KEY")
 	before := p.stage.Values["vendors"]["VENDOR_A_API_KEY"]
-	p.answer(question, strings.Repeat("canary", 700)+"\n")
-	p.finish(2, "a terminal passes on 4095 bytes of a line, and this one is longer", before)
+	p.answerQuestion(question, strings.Repeat("canary", 700)+"\n")
+	p.expectEnd(2, "a terminal passes on 4095 bytes of a line, and this one is longer", before)
 }
 
 func TestAnInterruptedPromptChangesNothing(t *testing.T) {
 	p := startPut(t, "VENDOR_A_API_KEY")
 	before := p.stage.Values["vendors"]["VENDOR_A_API_KEY"]
-	p.answer(question, "\x03") // Ctrl-C
-	p.finish(1, "rotary: interrupted; nothing was changed", before)
+	p.answerQuestion(question, "\x03") // Ctrl-C
+	p.expectEnd(1, "rotary: interrupted; nothing was changed", before)
 }

@@ -71,7 +71,7 @@ func (c pullCmd) Run(a *app) error {
 	if p.session, err = a.connectSession(env); err != nil {
 		return err
 	}
-	return p.run()
+	return p.pullOnce()
 }
 
 // checkAsked refuses what cannot be done as it was asked for.
@@ -101,7 +101,7 @@ func (p *pulling) checkSkipped(env *manifest.Environment) error {
 	return nil
 }
 
-func (p *pulling) run() error {
+func (p *pulling) pullOnce() error {
 	if p.file == stdout {
 		read, err := p.readNow()
 		if err != nil {
@@ -110,23 +110,23 @@ func (p *pulling) run() error {
 		return p.printValues(read)
 	}
 	if p.DryRun {
-		return p.merge()
+		return p.mergeFile()
 	}
-	unlock, err := p.place.lock(p.ctx)
+	unlock, err := p.place.lockFolder(p.ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	return p.merge()
+	return p.mergeFile()
 }
 
-// merge merges what the bucket has now into the file. Unless it is a dry run, the place is locked.
-func (p *pulling) merge() error {
+// mergeFile merges what the bucket has now into the file. Unless it is a dry run, the place is locked.
+func (p *pulling) mergeFile() error {
 	bases, base, err := p.readBase()
 	if err != nil {
 		return err
 	}
-	before, exists, err := p.place.read()
+	before, exists, err := p.place.readFile()
 	if err != nil {
 		return err
 	}
@@ -144,17 +144,17 @@ func (p *pulling) merge() error {
 		err = p.mergeLines(&outcome, base)
 	}
 	if err != nil {
-		return p.explain(err)
+		return p.explainForm(err)
 	}
 	if !p.DryRun {
-		if err := p.write(bases, &outcome); err != nil {
+		if err := p.writeFileAndBase(bases, &outcome); err != nil {
 			return err
 		}
 	}
 	return p.printOutcome(outcome)
 }
 
-// mergeOutcome is what a pull makes of a file.
+// mergeOutcome has the text of a file before and after a pull, and the changes between them.
 type mergeOutcome struct {
 	read    reading
 	before  secret.Value // the text of the file
@@ -187,7 +187,7 @@ func (p *pulling) replaceWhole(o *mergeOutcome, base envfile.Base) (err error) {
 		return invalid{fmt.Errorf("%s is not as rotary wrote it, and would be replaced. Nothing was written. "+
 			"Say --theirs, or name another --file", p.file)}
 	}
-	values := o.read.without(p.Skip)
+	values := o.read.dropNames(p.Skip)
 	o.changes = base.Compare(values)
 	o.base = base.WithWhole(secret.Value{}, values)
 	if o.after, err = p.encoding.Encode(values); err == nil {
@@ -196,14 +196,14 @@ func (p *pulling) replaceWhole(o *mergeOutcome, base envfile.Base) (err error) {
 	return err
 }
 
-// write writes the file and then its base. Where it ends between the two, the next pull finds the file as it should be.
-func (p *pulling) write(bases envfile.Bases, o *mergeOutcome) error {
+// writeFileAndBase writes the file and then its base. Where it ends between the two, the next pull finds the file as it should be.
+func (p *pulling) writeFileAndBase(bases envfile.Bases, o *mergeOutcome) error {
 	if err := p.ctx.Err(); err != nil {
 		return err
 	}
 	o.mode = p.place.openToOthers()
 	if !o.exists || o.mode != "" || !o.after.Equal(o.before) {
-		if err := p.place.replace(o.before, o.exists, o.after); err != nil {
+		if err := p.place.replaceFile(o.before, o.exists, o.after); err != nil {
 			return err
 		}
 		o.written = true
@@ -213,8 +213,8 @@ func (p *pulling) write(bases envfile.Bases, o *mergeOutcome) error {
 	return p.place.writeBases(bases)
 }
 
-// explain adds the ways out to the errors of pkg/envfile.
-func (p *pulling) explain(err error) error {
+// explainForm adds the ways out to the errors of pkg/envfile.
+func (p *pulling) explainForm(err error) error {
 	if parse, is := errors.AsType[*envfile.ParseError](err); is {
 		return invalid{fmt.Errorf("%s:%d: the line %s. Nothing was written", p.file, parse.Line, parse.What)}
 	}

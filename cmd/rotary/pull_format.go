@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// pullTarget is what a format means in an environment.
+// pullTarget is a --format resolved in an environment: the bucket, or all sources, and the encoding and reader of the file.
 type pullTarget struct {
 	name     string           // of the format
 	bucket   manifest.Bucket  // or the zero Bucket: the sources of the environment

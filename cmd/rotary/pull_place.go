@@ -19,7 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// place is where a file of values is: a folder, in which .rotary has what a pull needs to know the next time.
+// place locates a file of values: a folder, in which .rotary has what a pull needs to know the next time.
 type place struct {
 	asked  string // the file as it was named
 	folder string
@@ -106,7 +106,7 @@ func hasGit() bool {
 	return err == nil
 }
 
-// gitAnswer is what git printed, and its exit code.
+// gitAnswer has the standard output of a git command, and its exit code.
 type gitAnswer struct {
 	out, errs string
 	code      int
@@ -131,12 +131,12 @@ func (p place) askGit(ctx context.Context, args ...string) (gitAnswer, error) {
 	return gitAnswer{strings.TrimSpace(out.String()), strings.TrimSpace(errs.String()), git.ProcessState.ExitCode()}, nil
 }
 
-func (p place) state(name string) string { return filepath.Join(p.folder, stateFolder, name) }
+func (p place) statePath(name string) string { return filepath.Join(p.folder, stateFolder, name) }
 
-// lock makes .rotary and waits until no other pull is at work in the folder.
-func (p place) lock(ctx context.Context) (unlock func(), err error) {
+// lockFolder makes .rotary and waits until no other pull is at work in the folder.
+func (p place) lockFolder(ctx context.Context) (unlock func(), err error) {
 	if err := p.makeState(); err != nil {
-		return nil, fmt.Errorf("make %s: %w", p.state(""), err)
+		return nil, fmt.Errorf("make %s: %w", p.statePath(""), err)
 	}
 	type locked struct {
 		unlock func()
@@ -144,7 +144,7 @@ func (p place) lock(ctx context.Context) (unlock func(), err error) {
 	}
 	done := make(chan locked, 1)
 	go func() {
-		unlock, err := lockedfile.MutexAt(p.state(lockName)).Lock()
+		unlock, err := lockedfile.MutexAt(p.statePath(lockName)).Lock()
 		done <- locked{unlock, err}
 	}()
 	select {
@@ -169,13 +169,13 @@ var ignored = []string{"/.gitignore", "/" + basesName, "/" + lockName, "/" + new
 
 // makeState makes .rotary, whose .gitignore ignores what is of this machine alone.
 func (p place) makeState() error {
-	if info, err := os.Lstat(p.state("")); err == nil && !info.IsDir() {
+	if info, err := os.Lstat(p.statePath("")); err == nil && !info.IsDir() {
 		return errors.New("it is no folder")
 	}
-	if err := os.MkdirAll(p.state(""), 0o700); err != nil {
+	if err := os.MkdirAll(p.statePath(""), 0o700); err != nil {
 		return err
 	}
-	text, err := readFile(p.state(".gitignore"), maxPulled)
+	text, err := readFile(p.statePath(".gitignore"), maxPulled)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -192,19 +192,19 @@ func (p place) makeState() error {
 	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
 		text = append(text, '\n')
 	}
-	return os.WriteFile(p.state(".gitignore"), append(text, strings.Join(missing, "\n")+"\n"...), 0o600)
+	return os.WriteFile(p.statePath(".gitignore"), append(text, strings.Join(missing, "\n")+"\n"...), 0o600)
 }
 
 // removeLeftovers removes what a pull has left that was ended while it wrote. Only who has the lock may call it.
 func (p place) removeLeftovers() {
-	left, _ := filepath.Glob(p.state(newPattern))
+	left, _ := filepath.Glob(p.statePath(newPattern))
 	for _, name := range left {
 		_ = os.Remove(name)
 	}
 }
 
-// read returns the text of the file; exists is false where there is none.
-func (p place) read() (text secret.Value, exists bool, err error) {
+// readFile returns the text of the file; exists is false where there is none.
+func (p place) readFile() (text secret.Value, exists bool, err error) {
 	data, err := readFile(p.asked, maxPulled)
 	if errors.Is(err, fs.ErrNotExist) {
 		return secret.Value{}, false, nil
@@ -224,9 +224,9 @@ func (p place) openToOthers() string {
 	return fmt.Sprintf("%04o", info.Mode().Perm())
 }
 
-// replace replaces the file, unless it is not as it was read any more.
-func (p place) replace(before secret.Value, existed bool, after secret.Value) error {
-	now, exists, err := p.read()
+// replaceFile replaces the file, unless it is not as it was read any more.
+func (p place) replaceFile(before secret.Value, existed bool, after secret.Value) error {
+	now, exists, err := p.readFile()
 	if err != nil {
 		return err
 	}
@@ -239,7 +239,7 @@ func (p place) replace(before secret.Value, existed bool, after secret.Value) er
 // writeFile replaces a file in one step, readable by its owner alone: whoever reads it finds the old or the new one.
 func (p place) writeFile(path string, data []byte) error {
 	fail := func(err error) error { return fmt.Errorf("write %s: %w", path, err) }
-	f, err := os.CreateTemp(p.state(""), newPattern) // 0600
+	f, err := os.CreateTemp(p.statePath(""), newPattern) // 0600
 	if err != nil {
 		return fail(err)
 	}
@@ -260,7 +260,7 @@ func (p place) writeFile(path string, data []byte) error {
 
 // readBases reads what was written last in this folder.
 func (p place) readBases() (envfile.Bases, error) {
-	data, err := readFile(p.state(basesName), maxPulled)
+	data, err := readFile(p.statePath(basesName), maxPulled)
 	if errors.Is(err, fs.ErrNotExist) {
 		return envfile.Bases{}, nil
 	}
@@ -270,7 +270,7 @@ func (p place) readBases() (envfile.Bases, error) {
 	bases, err := envfile.ParseBases(data)
 	if err != nil {
 		return nil, invalid{fmt.Errorf("%s, which has what rotary wrote last: %w. Nothing was written. "+
-			"Remove it: what differs in %s is then taken for yours", p.state(basesName), err, p.asked)}
+			"Remove it: what differs in %s is then taken for yours", p.statePath(basesName), err, p.asked)}
 	}
 	return bases, nil
 }
@@ -280,8 +280,8 @@ func (p place) writeBases(bases envfile.Bases) error {
 	if err != nil {
 		return err
 	}
-	if old, err := os.ReadFile(p.state(basesName)); err == nil && bytes.Equal(old, text) {
+	if old, err := os.ReadFile(p.statePath(basesName)); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
-	return p.writeFile(p.state(basesName), text)
+	return p.writeFile(p.statePath(basesName), text)
 }

@@ -51,7 +51,7 @@ func TestPullsAtOnce(t *testing.T) {
 	errs := make([]error, 12)
 	for i := range errs {
 		p := begin(t.Context())
-		all.Go(func() { errs[i] = p.run() })
+		all.Go(func() { errs[i] = p.pullOnce() })
 		put(fmt.Sprintf(`{"A_KEY": "%d", "B_%d": "x"}`, i+1, i))
 	}
 	all.Wait()
@@ -59,7 +59,7 @@ func TestPullsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := begin(t.Context())
-	if err := p.run(); err != nil {
+	if err := p.pullOnce(); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(p.file)
@@ -67,7 +67,7 @@ func TestPullsAtOnce(t *testing.T) {
 	if err != nil || len(lines) != 3 || lines[1] != "A_KEY=12" || lines[2] != "B_11=x" {
 		t.Errorf("%v, the file has %q", err, text)
 	}
-	if left, _ := filepath.Glob(p.place.state(newPattern)); len(left) > 0 {
+	if left, _ := filepath.Glob(p.place.statePath(newPattern)); len(left) > 0 {
 		t.Errorf("%q are left", left)
 	}
 }
@@ -77,7 +77,7 @@ func TestAnInterruptedPullChangesNothing(t *testing.T) {
 	d, begin, put := newPulling(t)
 	put(`{"A_KEY": "old"}`)
 	p := begin(t.Context())
-	d.must(p.run())
+	d.must(p.pullOnce())
 	before, err := os.ReadFile(p.file)
 	d.must(err)
 	put(`{"A_KEY": "new"}`)
@@ -90,24 +90,24 @@ func TestAnInterruptedPullChangesNothing(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	if err := p.run(); !errors.Is(err, context.Canceled) {
+	if err := p.pullOnce(); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted while it reads: %v", err)
 	}
 	d.whole()
 
-	unlock, err := begin(t.Context()).place.lock(t.Context())
+	unlock, err := begin(t.Context()).place.lockFolder(t.Context())
 	d.must(err)
 	ctx, interrupt = context.WithCancel(t.Context())
 	p = begin(ctx)
 	interrupt()
-	if err := p.run(); !errors.Is(err, context.Canceled) {
+	if err := p.pullOnce(); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted while it waits: %v", err)
 	}
 	unlock()
 	if after, err := os.ReadFile(p.file); err != nil || string(after) != string(before) {
 		t.Errorf("%v, the file has %q", err, after)
 	}
-	d.must(begin(t.Context()).run())
+	d.must(begin(t.Context()).pullOnce())
 	if after, err := os.ReadFile(p.file); err != nil || !strings.HasSuffix(string(after), "A_KEY=new\n") {
 		t.Errorf("%v, afterwards the file has %q", err, after)
 	}
@@ -126,14 +126,14 @@ func TestWhatAnEditorSavesMeanwhileStays(t *testing.T) {
 			}
 			return sim.Fault{}
 		})
-		if err := p.run(); err == nil || !strings.Contains(err.Error(), "was changed meanwhile. Nothing was written. Run it again") {
+		if err := p.pullOnce(); err == nil || !strings.Contains(err.Error(), "was changed meanwhile. Nothing was written. Run it again") {
 			t.Errorf("%v", err)
 		}
 		if text, err := os.ReadFile(p.file); err != nil || string(text) != saved {
 			t.Errorf("%v, the file has %q", err, text)
 		}
 		d.whole()
-		d.must(p.run())
+		d.must(p.pullOnce())
 	}
 }
 
@@ -142,22 +142,22 @@ func TestAPullThatDiedLeavesNothing(t *testing.T) {
 	d, begin, put := newPulling(t)
 	put(`{"A_KEY": "old"}`)
 	p := begin(t.Context())
-	d.must(p.run())
-	bases, err := os.ReadFile(p.place.state(basesName))
+	d.must(p.pullOnce())
+	bases, err := os.ReadFile(p.place.statePath(basesName))
 	d.must(err)
 	put(`{"A_KEY": "new"}`)
-	d.must(begin(t.Context()).run())
-	d.must(os.WriteFile(p.place.state(basesName), bases, 0o600)) // as if it had died after the file
-	left := p.place.state(strings.Replace(newPattern, "*", "1", 1))
+	d.must(begin(t.Context()).pullOnce())
+	d.must(os.WriteFile(p.place.statePath(basesName), bases, 0o600)) // as if it had died after the file
+	left := p.place.statePath(strings.Replace(newPattern, "*", "1", 1))
 	d.must(os.WriteFile(left, []byte("A_KEY=canary"), 0o600))
 	p = begin(t.Context())
-	d.must(p.run())
+	d.must(p.pullOnce())
 	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("what was left is still there: %v", err)
 	}
 	put(`{"A_KEY": "newest"}`)
-	d.must(begin(t.Context()).run())
-	if text, exists, err := p.place.read(); err != nil || !exists || !strings.HasSuffix(secret.Reveal(text), "A_KEY=newest\n") {
+	d.must(begin(t.Context()).pullOnce())
+	if text, exists, err := p.place.readFile(); err != nil || !exists || !strings.HasSuffix(secret.Reveal(text), "A_KEY=newest\n") {
 		t.Errorf("it does not follow any more: %v", err)
 	}
 }
@@ -173,7 +173,7 @@ func TestWhoMayNotReadIsToldTheRight(t *testing.T) {
 		return sim.Fault{}
 	})
 	p := begin(t.Context())
-	err := p.run()
+	err := p.pullOnce()
 	if err == nil || !strings.Contains(err.Error(), "\nYour AWS credentials may not read it: that takes secretsmanager:GetSecretValue on app-dev") {
 		t.Errorf("%v", err)
 	}

@@ -29,7 +29,7 @@ type pullView struct {
 	Empty       []string `json:"emptySources,omitempty"`
 }
 
-func (p *pulling) view(o mergeOutcome) pullView {
+func (p *pulling) makeView(o mergeOutcome) pullView {
 	v := pullView{
 		Environment: p.env.Name, Bucket: p.bucket.Name, Version: o.read.version, File: p.file, Reader: string(p.reader),
 		Written: o.written, Added: []string{}, Changed: []string{}, Removed: []string{}, Kept: []string{}, Skipped: []string{},
@@ -58,7 +58,7 @@ func (p *pulling) view(o mergeOutcome) pullView {
 
 // printOutcome prints what was, or would be, changed.
 func (p *pulling) printOutcome(o mergeOutcome) error {
-	v := p.view(o)
+	v := p.makeView(o)
 	if p.json {
 		return p.printJSON(v)
 	}
@@ -208,9 +208,9 @@ func (p *pulling) commandLine() string {
 
 // printValues writes the values to standard output, which was asked for, and everything else to standard error.
 func (p *pulling) printValues(r reading) error {
-	text, err := p.encodeValues(r.without(p.Skip))
+	text, err := p.encodeValues(r.dropNames(p.Skip))
 	if err != nil {
-		return p.explain(err)
+		return p.explainForm(err)
 	}
 	p.printHeading(p.err, r)
 	if p.DryRun {

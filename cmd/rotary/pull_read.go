@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// reading is what a bucket, or the sources of an environment, hold now.
+// reading has the current values of a bucket, or of all sources of an environment.
 type reading struct {
 	values  map[string]secret.Value
 	version string    // of the bucket
@@ -20,8 +20,8 @@ type reading struct {
 	empty   []string  // sources without a value
 }
 
-// without returns the values but for some names.
-func (r reading) without(names []string) map[string]secret.Value {
+// dropNames returns the values but for some names.
+func (r reading) dropNames(names []string) map[string]secret.Value {
 	rest := maps.Clone(r.values)
 	for _, name := range names {
 		delete(rest, name)

@@ -165,7 +165,7 @@ func (p page) describeConsumer(c plan.ConsumerReport) string {
 		detail = strings.TrimSuffix(strings.TrimSuffix(detail, "failed: "+f.Reason), "; ")
 		when := ""
 		if !f.At.IsZero() {
-			when = " " + formatSpan(p.report.At.Sub(f.At)) + " ago"
+			when = " " + formatAgo(p.report.At.Sub(f.At))
 		}
 		parts = append(parts, "rollout failed"+when+": "+f.Reason)
 	}

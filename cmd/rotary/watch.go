@@ -275,7 +275,7 @@ func (w *watch) describeInterrupt() error {
 	if w.local {
 		return fmt.Errorf("%s: %w", describeStanding(w.report), context.Canceled)
 	}
-	return stopped{"Stopped watching. " + w.whatGoesOn() + ": " + w.describeJoin()}
+	return stopNotice{"Stopped watching. " + w.whatGoesOn() + ": " + w.describeJoin()}
 }
 
 // whatGoesOn returns that what is watched goes on without this program.

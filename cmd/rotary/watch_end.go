@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,14 +13,7 @@ import (
 )
 
 // printLine prints an object on a line of its own.
-func (a *app) printLine(v any) error {
-	e := json.NewEncoder(a.out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("print JSON: %w", err)
-	}
-	return nil
-}
+func (a *app) printLine(v any) error { return writeJSONLine(a.out, v) }
 
 // lastLine is the last object that a program gets.
 type lastLine struct {

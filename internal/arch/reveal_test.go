@@ -89,9 +89,9 @@ var revealers = map[string]string{
 	"pkg/envfile Reader.Format":      "writes a value in the form that its reader reads, which is a Value again",
 	"pkg/envfile Encoding.Encode":    "the same, of all values",
 	"pkg/envfile Parse":              "parses a file of variables",
-	"pkg/envfile segment.text":       "a part of the file, which is a Value again",
-	"pkg/envfile Base.digest":        "a keyed hash, compared",
-	"cmd/rotary place.replace":       "writes the file, which is its owner's alone",
+	"pkg/envfile segment.joinText":   "a part of the file, which is a Value again",
+	"pkg/envfile Base.digestValue":   "a keyed hash, compared",
+	"cmd/rotary place.replaceFile":   "writes the file, which is its owner's alone",
 	"cmd/rotary pulling.printValues": "pull --file -",
 
 	// To a person who asked for it.

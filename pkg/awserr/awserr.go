@@ -27,6 +27,10 @@ func Code(err error) string {
 	return ""
 }
 
+// IsDenied reports whether the caller lacks a right, as services of AWS's JSON protocols answer
+// (https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html).
+func IsDenied(err error) bool { return Code(err) == "AccessDeniedException" }
+
 // Legible returns err, or one that says only that the answer could not be read where err quotes an answer that no AWS
 // service gives. Where the context ended meanwhile it returns the context's error.
 func Legible(err error) error {

@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Base is what rotary wrote into a file the last time, as keyed hashes.
+// Base remembers the variables that rotary wrote into a file the last time, as keyed hashes.
 type Base struct {
 	Environment string            `json:"environment"`
 	Bucket      string            `json:"bucket"` // or "" for the sources of the environment
@@ -32,15 +32,17 @@ func (b Base) withoutDigests() Base {
 // WithWhole returns b after the whole file was written.
 func (b Base) WithWhole(text secret.Value, values map[string]secret.Value) Base {
 	b = b.withoutDigests()
-	b.Whole = b.digest("", text)
+	b.Whole = b.digestValue("", text)
 	for name, value := range values {
-		b.Digests[name] = b.digest(name, value)
+		b.Digests[name] = b.digestValue(name, value)
 	}
 	return b
 }
 
-// IsWhole reports whether text is what rotary wrote last.
-func (b Base) IsWhole(text secret.Value) bool { return b.Whole != "" && b.Whole == b.digest("", text) }
+// IsWhole reports whether text is unchanged since rotary wrote it.
+func (b Base) IsWhole(text secret.Value) bool {
+	return b.Whole != "" && b.Whole == b.digestValue("", text)
+}
 
 // Compare returns what is different from the last time, sorted by name, for a file that is written as a whole.
 func (b Base) Compare(values map[string]secret.Value) []Change {
@@ -52,8 +54,8 @@ func (b Base) Compare(values map[string]secret.Value) []Change {
 		s := sides{theirs: has}
 		wrote, known := b.Digests[name]
 		s.base, s.mine, s.mineIsBase = known, known, known
-		s.mineIsTheirs = known && has && b.digest(name, theirs) == wrote
-		changes = append(changes, Change{Name: name, Outcome: s.decide(), Moved: known && has && !s.mineIsTheirs})
+		s.mineIsTheirs = known && has && b.digestValue(name, theirs) == wrote
+		changes = append(changes, Change{Name: name, Outcome: s.decideOutcome(), Moved: known && has && !s.mineIsTheirs})
 	}
 	return changes
 }

@@ -49,10 +49,10 @@ func (e Encoding) Encode(values map[string]secret.Value) (secret.Value, error) {
 			fmt.Fprintf(&out, "  %-*s = %s\n", width+2, `"`+name+`"`, quoteHCL(value))
 		}
 	}
-	return secret.New(e.frame(out.String())), nil
+	return secret.New(e.frameLines(out.String())), nil
 }
 
-func (e Encoding) frame(lines string) string {
+func (e Encoding) frameLines(lines string) string {
 	switch e {
 	case JSON:
 		return "{\n" + lines + "}\n"

@@ -59,22 +59,22 @@ type parser struct {
 	line   int
 }
 
-func (p *parser) fail(what string) error { return &ParseError{p.line, what} }
+func (p *parser) makeError(what string) error { return &ParseError{p.line, what} }
 
 // checkBytes refuses what editors and other systems put into files, and what no reader expects there.
 func (p *parser) checkBytes() error {
 	for line := range strings.SplitAfterSeq(p.rest, "\n") {
 		switch {
 		case p.line == 1 && strings.HasPrefix(line, "\ufeff"):
-			return p.fail("begins with a byte order mark: save the file as UTF-8 without one")
+			return p.makeError("begins with a byte order mark: save the file as UTF-8 without one")
 		case !utf8.ValidString(line):
-			return p.fail("is not UTF-8: save the file as UTF-8")
+			return p.makeError("is not UTF-8: save the file as UTF-8")
 		case strings.ContainsRune(line, 0):
-			return p.fail("has a NUL: this is no text file")
+			return p.makeError("has a NUL: this is no text file")
 		case p.reader != Shell && strings.HasSuffix(line, "\r\n"):
-			return p.fail(crlf)
+			return p.makeError(crlf)
 		case p.reader != Shell && p.reader != Docker && strings.Contains(line, "\r"):
-			return p.fail("has a carriage return: take it out")
+			return p.makeError("has a carriage return: take it out")
 		}
 		p.line++
 	}
@@ -99,7 +99,7 @@ var (
 	setsInShell    = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=`)
 )
 
-func (r Reader) assignment() *regexp.Regexp {
+func (r Reader) assignmentPattern() *regexp.Regexp {
 	switch r {
 	case Node:
 		return setsInNode
@@ -116,7 +116,7 @@ func (r Reader) assignment() *regexp.Regexp {
 
 // readSegment reads an assignment, or a line without one.
 func (p *parser) readSegment() (segment, error) {
-	if found := p.reader.assignment().FindStringSubmatch(p.rest); found != nil {
+	if found := p.reader.assignmentPattern().FindStringSubmatch(p.rest); found != nil {
 		return p.readAssignment(found[0], found[1])
 	}
 	for _, shape := range []*regexp.Regexp{emptyLine, nameLine, commandLine} {
@@ -125,48 +125,48 @@ func (p *parser) readSegment() (segment, error) {
 			continue
 		}
 		if strings.HasSuffix(line, "\r\n") {
-			return segment{}, p.fail(crlf)
+			return segment{}, p.makeError(crlf)
 		}
-		return p.take(segment{before: secret.New(line)}, line), nil
+		return p.takeSegment(segment{before: secret.New(line)}, line), nil
 	}
 	if p.reader == Shell {
-		return segment{}, p.fail("is neither NAME=value nor a plain command: rotary reads no more of the shell than that")
+		return segment{}, p.makeError("is neither NAME=value nor a plain command: rotary reads no more of the shell than that")
 	}
-	return segment{}, p.fail("is not NAME=value")
+	return segment{}, p.makeError("is not NAME=value")
 }
 
 // readAssignment reads the value after NAME=, and the rest of its line.
 func (p *parser) readAssignment(before, name string) (segment, error) {
 	text := p.rest[len(before):]
-	got, err := p.reader.grammar()(text)
+	got, err := p.reader.findGrammar()(text)
 	if err != nil {
-		return segment{}, p.fail(err.Error())
+		return segment{}, p.makeError(err.Error())
 	}
 	after := text[got.length:]
 	if end := strings.IndexByte(after, '\n'); end >= 0 {
 		after = after[:end+1]
 	}
 	if strings.HasSuffix(before+text[:got.length]+after, "\r\n") {
-		return segment{}, p.fail(crlf)
+		return segment{}, p.makeError(crlf)
 	}
 	form := text[:got.length]
 	s := segment{
 		name: name, before: secret.New(before), form: secret.New(form), after: secret.New(after),
 		value: secret.New(got.value), dynamic: got.dynamic,
 	}
-	return p.take(s, before+form+after), nil
+	return p.takeSegment(s, before+form+after), nil
 }
 
-// take goes on after the text of a segment.
-func (p *parser) take(s segment, text string) segment {
+// takeSegment goes on after the text of a segment.
+func (p *parser) takeSegment(s segment, text string) segment {
 	s.line = p.line
 	p.line += strings.Count(text, "\n")
 	p.rest = p.rest[len(text):]
 	return s
 }
 
-// text returns what a segment is in the file.
-func (s segment) text() string {
+// joinText returns what a segment is in the file.
+func (s segment) joinText() string {
 	return secret.Reveal(s.before) + secret.Reveal(s.form) + secret.Reveal(s.after)
 }
 
@@ -174,7 +174,7 @@ func (s segment) text() string {
 func (f *File) Text() secret.Value {
 	var out strings.Builder
 	for _, s := range f.segments {
-		out.WriteString(s.text())
+		out.WriteString(s.joinText())
 	}
 	return secret.New(out.String())
 }
@@ -193,21 +193,21 @@ func (f *File) Names() []string {
 // Value returns what the reader of f reads in a variable. literal is false where f does not set it, and where the reader
 // expands something in it: value is then its text.
 func (f *File) Value(name string) (value secret.Value, literal bool) {
-	i := f.find(name)
+	i := f.findSegment(name)
 	if i < 0 {
 		return secret.Value{}, false
 	}
 	return f.segments[i].value, !f.segments[i].dynamic
 }
 
-// find returns where f sets a variable, or -1.
-func (f *File) find(name string) int {
+// findSegment returns where f sets a variable, or -1.
+func (f *File) findSegment(name string) int {
 	return slices.IndexFunc(f.segments, func(s segment) bool { return s.name == name })
 }
 
 // checkUnique returns a *ParseError where f sets the variable twice.
 func (f *File) checkUnique(name string) error {
-	first := f.find(name)
+	first := f.findSegment(name)
 	for i := first + 1; first >= 0 && i < len(f.segments); i++ {
 		if f.segments[i].name == name {
 			return &ParseError{f.segments[i].line, fmt.Sprintf("sets %s, as line %d does: keep one of them",
@@ -217,13 +217,13 @@ func (f *File) checkUnique(name string) error {
 	return nil
 }
 
-// set writes the value of a variable: in its place where there is one, else at the end.
-func (f *File) set(name string, value secret.Value) error {
+// setValue writes the value of a variable: in its place where there is one, else at the end.
+func (f *File) setValue(name string, value secret.Value) error {
 	form, err := f.reader.Format(name, value)
 	if err != nil {
 		return err
 	}
-	if i := f.find(name); i >= 0 {
+	if i := f.findSegment(name); i >= 0 {
 		f.segments[i].form, f.segments[i].value, f.segments[i].dynamic = form, value, false
 		return nil
 	}
@@ -238,17 +238,17 @@ func (f *File) set(name string, value secret.Value) error {
 
 // endLine ends the last line where it has no end yet.
 func (f *File) endLine() {
-	if n := len(f.segments); n > 0 && !strings.HasSuffix(f.segments[n-1].text(), "\n") {
+	if n := len(f.segments); n > 0 && !strings.HasSuffix(f.segments[n-1].joinText(), "\n") {
 		f.segments = append(f.segments, segment{before: secret.New("\n")})
 	}
 }
 
-func (f *File) remove(name string) {
+func (f *File) removeSegment(name string) {
 	f.segments = slices.DeleteFunc(f.segments, func(s segment) bool { return s.name == name })
 }
 
-// comment adds a comment at the end.
-func (f *File) comment(text string) {
+// addComment adds a comment at the end.
+func (f *File) addComment(text string) {
 	f.endLine()
 	f.segments = append(f.segments, segment{before: secret.New("# " + text + "\n")})
 }

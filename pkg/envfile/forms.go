@@ -9,8 +9,8 @@ import (
 // of the reader notices.
 type form func(value string) (text string, fits bool)
 
-// forms returns the forms of r, the one that is read most easily first.
-func (r Reader) forms() []form {
+// listForms returns the forms of r, the one that is read most easily first.
+func (r Reader) listForms() []form {
 	switch r {
 	case Docker:
 		return []form{writeRaw}
@@ -34,7 +34,7 @@ func (r Reader) forms() []form {
 	}
 }
 
-// bareShape is what every reader, and the shell, reads as it stands.
+// bareShape matches values that every reader, and the shell, reads unquoted as they stand.
 var bareShape = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
 
 func writeBare(value string) (string, bool) { return value, bareShape.MatchString(value) }

@@ -24,25 +24,25 @@ var (
 	errAfterWord = errors.New("has something after its value")
 )
 
-// grammar returns what r reads. That of Any is npm's dotenv's: what all read alike, each of them reads.
-func (r Reader) grammar() grammar {
+// findGrammar returns what r reads. That of Any is npm's dotenv's: what all read alike, each of them reads.
+func (r Reader) findGrammar() grammar {
 	switch r {
 	case Docker:
 		return readRaw
 	case Shell:
 		return readShell
 	case Compose:
-		return quotes{`'"`, isEscapedOnce, cutComposeComment, decodeCompose}.read
+		return quotes{`'"`, isEscapedOnce, cutComposeComment, decodeCompose}.readQuoted
 	case Pydantic, Python:
-		return quotes{`'"`, isAfterBackslash, cutBlankComment, decodePython}.read
+		return quotes{`'"`, isAfterBackslash, cutBlankComment, decodePython}.readQuoted
 	case Godotenv:
-		return quotes{`'"`, isAfterBackslash, cutGodotenvComment, decodeGodotenv}.read
+		return quotes{`'"`, isAfterBackslash, cutGodotenvComment, decodeGodotenv}.readQuoted
 	case Next:
-		return quotes{"'\"`", isAfterBackslash, cutComment, decodeNext}.read
+		return quotes{"'\"`", isAfterBackslash, cutComment, decodeNext}.readQuoted
 	case Node:
-		return quotes{"'\"`", isNeverEscaped, cutNodeComment, decodeNode}.read
+		return quotes{"'\"`", isNeverEscaped, cutNodeComment, decodeNode}.readQuoted
 	default:
-		return quotes{"'\"`", isAfterBackslash, cutComment, decodeDotenv}.read
+		return quotes{"'\"`", isAfterBackslash, cutComment, decodeDotenv}.readQuoted
 	}
 }
 
@@ -59,7 +59,7 @@ type quotes struct {
 	decode     func(quote byte, raw string) (value string, dynamic bool)
 }
 
-func (q quotes) read(text string) (token, error) {
+func (q quotes) readQuoted(text string) (token, error) {
 	if text == "" || !strings.ContainsRune(q.marks, rune(text[0])) {
 		line, _, _ := strings.Cut(text, "\n")
 		line = q.cutComment(line)
@@ -77,7 +77,7 @@ func (q quotes) read(text string) (token, error) {
 	return token{value, end + 1, dynamic}, nil
 }
 
-// afterValue is what may follow a value on its line.
+// afterValue matches the rest of a line behind a value: blanks and a comment.
 var afterValue = regexp.MustCompile(`^[ \t]*(#[^\n]*)?(\r?\n|$)`)
 
 // findClosing returns where the first quote closes that the text begins with, or -1.

@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Outcome is what becomes of one variable.
+// Outcome is the decision about one variable of a merge.
 type Outcome string
 
 // The outcomes. Only the first three change the file.
@@ -27,7 +27,7 @@ const (
 	Skipped  Outcome = "skipped"
 )
 
-// Change is what becomes of one variable.
+// Change is the outcome of one variable, by its name.
 type Change struct {
 	Name    string
 	Outcome Outcome
@@ -41,7 +41,7 @@ type sides struct {
 	mineIsBase, mineIsTheirs bool
 }
 
-// decide is the merge of one variable.
+// decideOutcome is the merge of one variable.
 //
 //	base  mine  theirs            base  mine   theirs
 //	b     b     b     Same        b     –      b or t  LeftOut
@@ -51,7 +51,7 @@ type sides struct {
 //	b     m     –     Unmapped    any   t      t       Same
 //
 // Where nothing is left of it on either side there is nothing to decide: "".
-func (s sides) decide() Outcome {
+func (s sides) decideOutcome() Outcome {
 	switch {
 	case !s.mine && !s.theirs:
 		return ""
@@ -73,7 +73,7 @@ func (s sides) decide() Outcome {
 	return Kept
 }
 
-// takeTheirs is what becomes of an outcome where the bucket wins.
+// takeTheirs returns the outcome in place of o where the bucket wins (--theirs).
 func (o Outcome) takeTheirs() Outcome {
 	switch o {
 	case Kept:
@@ -101,11 +101,11 @@ type Merge struct {
 func (m Merge) Apply(f *File) ([]Change, Base, error) {
 	next := m.Base.withoutDigests()
 	if len(f.segments) == 0 && m.Header != "" {
-		f.comment(m.Header)
+		f.addComment(m.Header)
 	}
 	var changes []Change
 	for _, name := range m.listNames(f) {
-		change := m.decide(f, name)
+		change := m.decideChange(f, name)
 		if err := f.checkUnique(name); err != nil && change.Outcome != Yours {
 			return nil, next, err
 		}
@@ -117,7 +117,7 @@ func (m Merge) Apply(f *File) ([]Change, Base, error) {
 			changes = append(changes, change)
 		}
 	}
-	return changes, next, m.check(f, changes)
+	return changes, next, m.checkReread(f, changes)
 }
 
 // listNames returns every name that base, file or bucket has, sorted.
@@ -127,7 +127,7 @@ func (m Merge) listNames(f *File) []string {
 	return slices.Compact(names)
 }
 
-func (m Merge) decide(f *File, name string) Change {
+func (m Merge) decideChange(f *File, name string) Change {
 	if slices.Contains(m.Skip, name) {
 		return Change{Name: name, Outcome: Skipped}
 	}
@@ -135,25 +135,25 @@ func (m Merge) decide(f *File, name string) Change {
 	wrote, hasBase := m.Base.Digests[name]
 	theirs, hasTheirs := m.Theirs[name]
 	s.base, s.theirs = hasBase, hasTheirs
-	if i := f.find(name); i >= 0 {
+	if i := f.findSegment(name); i >= 0 {
 		mine := f.segments[i]
 		s.mine = true
-		s.mineIsBase = hasBase && !mine.dynamic && m.Base.digest(name, mine.value) == wrote
+		s.mineIsBase = hasBase && !mine.dynamic && m.Base.digestValue(name, mine.value) == wrote
 		s.mineIsTheirs = hasTheirs && !mine.dynamic && mine.value.Equal(theirs)
 	}
-	outcome := s.decide()
+	outcome := s.decideOutcome()
 	if m.Force {
 		outcome = outcome.takeTheirs()
 	}
-	return Change{name, outcome, hasBase && hasTheirs && m.Base.digest(name, theirs) != wrote}
+	return Change{name, outcome, hasBase && hasTheirs && m.Base.digestValue(name, theirs) != wrote}
 }
 
 func (m Merge) carryOut(f *File, c Change) error {
 	switch c.Outcome {
 	case Added, Changed:
-		return f.set(c.Name, m.Theirs[c.Name])
+		return f.setValue(c.Name, m.Theirs[c.Name])
 	case Removed:
-		f.remove(c.Name)
+		f.removeSegment(c.Name)
 	default:
 	}
 	return nil
@@ -165,12 +165,12 @@ func (m Merge) noteDigest(next Base, c Change) {
 		next.Digests[c.Name] = wrote
 	}
 	if theirs, has := m.Theirs[c.Name]; has && c.Outcome != Skipped {
-		next.Digests[c.Name] = next.digest(c.Name, theirs)
+		next.Digests[c.Name] = next.digestValue(c.Name, theirs)
 	}
 }
 
-// check reads the merged file once more: whatever stands around a variable, its reader has to read what was written.
-func (m Merge) check(f *File, changes []Change) error {
+// checkReread reads the merged file once more: whatever stands around a variable, its reader has to read what was written.
+func (m Merge) checkReread(f *File, changes []Change) error {
 	again, err := Parse(f.reader, f.Text())
 	if err != nil {
 		return fmt.Errorf("the merged file would not be readable: %w", err)
@@ -179,7 +179,7 @@ func (m Merge) check(f *File, changes []Change) error {
 		if c.Outcome != Added && c.Outcome != Changed && c.Outcome != Same {
 			continue
 		}
-		i := again.find(c.Name)
+		i := again.findSegment(c.Name)
 		if i < 0 || again.segments[i].dynamic || !again.segments[i].value.Equal(m.Theirs[c.Name]) {
 			return fmt.Errorf("%s would not be read as it is, because of what stands around it", c.Name)
 		}
@@ -187,8 +187,8 @@ func (m Merge) check(f *File, changes []Change) error {
 	return nil
 }
 
-// digest returns a keyed hash of a value: who reads a base learns nothing of values that left the file.
-func (b Base) digest(name string, value secret.Value) string {
+// digestValue returns a keyed hash of a value: who reads a base learns nothing of values that left the file.
+func (b Base) digestValue(name string, value secret.Value) string {
 	hash := hmac.New(sha256.New, b.Key)
 	hash.Write([]byte(name + "\x00" + secret.Reveal(value)))
 	return hex.EncodeToString(hash.Sum(nil))

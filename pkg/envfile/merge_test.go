@@ -16,7 +16,7 @@ import (
 
 var baseKey = []byte(strings.Repeat("k", 32))
 
-func texts(pairs map[string]string) map[string]secret.Value {
+func newValues(pairs map[string]string) map[string]secret.Value {
 	values := map[string]secret.Value{}
 	for name, text := range pairs {
 		values[name] = secret.New(text)
@@ -31,15 +31,15 @@ func baseOf(t *testing.T, pairs map[string]string) envfile.Base {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, base, err := envfile.Merge{Base: envfile.Base{Environment: "dev", Key: baseKey}, Theirs: texts(pairs)}.Apply(empty)
+	_, base, err := envfile.Merge{Base: envfile.Base{Environment: "dev", Key: baseKey}, Theirs: newValues(pairs)}.Apply(empty)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return base
 }
 
-// apply merges into a text and returns the new one.
-func apply(t *testing.T, reader envfile.Reader, mine string, m envfile.Merge) (text string, changes []envfile.Change, next envfile.Base, err error) {
+// mergeText merges into a text and returns the new one.
+func mergeText(t *testing.T, reader envfile.Reader, mine string, m envfile.Merge) (text string, changes []envfile.Change, next envfile.Base, err error) {
 	t.Helper()
 	file, err := envfile.Parse(reader, secret.New(mine))
 	if err != nil {
@@ -83,12 +83,12 @@ func TestMergeTable(t *testing.T) {
 				if force {
 					want, left = c.forced, c.forcedText
 				}
-				m := envfile.Merge{Base: baseOf(t, named("NAME", c.base)), Theirs: texts(named("NAME", c.theirs)), Force: force}
+				m := envfile.Merge{Base: baseOf(t, makePair("NAME", c.base)), Theirs: newValues(makePair("NAME", c.theirs)), Force: force}
 				mine := ""
 				if c.mine != "" {
 					mine = "NAME=" + c.mine + "\n"
 				}
-				got, changes, next, err := apply(t, envfile.Dotenv, mine, m)
+				got, changes, next, err := mergeText(t, envfile.Dotenv, mine, m)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -109,7 +109,7 @@ func TestMergeTable(t *testing.T) {
 	}
 }
 
-func named(name, text string) map[string]string {
+func makePair(name, text string) map[string]string {
 	if text == "" {
 		return nil
 	}
@@ -119,7 +119,7 @@ func named(name, text string) map[string]string {
 // checkSettled merges once more: what was decided stays decided, and nothing changes any more.
 func checkSettled(t *testing.T, text string, theirs map[string]secret.Value, base envfile.Base, was envfile.Outcome) {
 	t.Helper()
-	again, changes, _, err := apply(t, envfile.Dotenv, text, envfile.Merge{Base: base, Theirs: theirs})
+	again, changes, _, err := mergeText(t, envfile.Dotenv, text, envfile.Merge{Base: base, Theirs: theirs})
 	if err != nil || again != text {
 		t.Errorf("the second merge changes the file (%v)", err)
 	}
@@ -145,14 +145,14 @@ func TestMergeKeepsWhatIsAround(t *testing.T) {
 	mine := "# mine: \"don't\" touch\n\nexport A_KEY='old'   # a note\nMY_OWN=\"two\nlines\" # mine\n  B_KEY = same\n\n# gone with it\nC_KEY=old\nFLAG\nD_KEY=mine"
 	m := envfile.Merge{
 		Base:   baseOf(t, map[string]string{"A_KEY": "old", "B_KEY": "same", "C_KEY": "old", "D_KEY": "old"}),
-		Theirs: texts(map[string]string{"A_KEY": "new # value", "B_KEY": "same", "D_KEY": "new", "E_KEY": "more"}),
+		Theirs: newValues(map[string]string{"A_KEY": "new # value", "B_KEY": "same", "D_KEY": "new", "E_KEY": "more"}),
 	}
-	got, _, next, err := apply(t, envfile.Dotenv, mine, m)
+	got, _, next, err := mergeText(t, envfile.Dotenv, mine, m)
 	want := "# mine: \"don't\" touch\n\nexport A_KEY='new # value'   # a note\nMY_OWN=\"two\nlines\" # mine\n  B_KEY = same\n\n# gone with it\nFLAG\nD_KEY=mine\nE_KEY=more\n"
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, file (-want +got):\n%s", err, diff)
 	}
-	again, changes, _, err := apply(t, envfile.Dotenv, got, envfile.Merge{Base: next, Theirs: m.Theirs})
+	again, changes, _, err := mergeText(t, envfile.Dotenv, got, envfile.Merge{Base: next, Theirs: m.Theirs})
 	if err != nil || again != got {
 		t.Errorf("the second merge changes the file: %v", err)
 	}
@@ -164,13 +164,13 @@ func TestMergeKeepsWhatIsAround(t *testing.T) {
 }
 
 func TestSkippedVariablesStay(t *testing.T) {
-	m := envfile.Merge{Base: baseOf(t, map[string]string{"A_KEY": "old"}), Theirs: texts(map[string]string{"A_KEY": "new"}), Skip: []string{"A_KEY"}}
-	got, changes, next, err := apply(t, envfile.Dotenv, "A_KEY=old\n", m)
+	m := envfile.Merge{Base: baseOf(t, map[string]string{"A_KEY": "old"}), Theirs: newValues(map[string]string{"A_KEY": "new"}), Skip: []string{"A_KEY"}}
+	got, changes, next, err := mergeText(t, envfile.Dotenv, "A_KEY=old\n", m)
 	if err != nil || got != "A_KEY=old\n" || changes[0].Outcome != envfile.Skipped {
 		t.Errorf("%q, %v, %v", got, changes, err)
 	}
 	m.Base, m.Skip = next, nil
-	if _, changes, _, err = apply(t, envfile.Dotenv, got, m); err != nil || changes[0].Outcome != envfile.Changed {
+	if _, changes, _, err = mergeText(t, envfile.Dotenv, got, m); err != nil || changes[0].Outcome != envfile.Changed {
 		t.Errorf("it does not follow once it is not skipped any more: %v, %v", changes, err)
 	}
 }
@@ -181,7 +181,7 @@ func TestWhatWouldBeExpandedIsYours(t *testing.T) {
 		envfile.Next: "A_KEY='x$HOME'", envfile.Python: "A_KEY='x${HOME}'", envfile.Compose: `A_KEY="x$HOME"`,
 		envfile.Godotenv: "A_KEY=x$HOME", envfile.Shell: `A_KEY="x$HOME"`,
 	} {
-		got, changes, _, err := apply(t, reader, mine+"\n", envfile.Merge{Theirs: texts(map[string]string{"A_KEY": strings.Trim(mine[6:], `'"`)})})
+		got, changes, _, err := mergeText(t, reader, mine+"\n", envfile.Merge{Theirs: newValues(map[string]string{"A_KEY": strings.Trim(mine[6:], `'"`)})})
 		if err != nil || got != mine+"\n" || changes[0].Outcome != envfile.Kept {
 			t.Errorf("%s: %q, %v, %v", reader, got, changes, err)
 		}
@@ -219,11 +219,11 @@ func TestFilesThatDoNotParse(t *testing.T) {
 
 func TestNamesThatStandTwice(t *testing.T) {
 	mine := "A_KEY=1\nMINE=1\nMINE=2\n\nA_KEY=2\n"
-	_, _, _, err := apply(t, envfile.Dotenv, mine, envfile.Merge{Theirs: texts(map[string]string{"A_KEY": "1"})})
+	_, _, _, err := mergeText(t, envfile.Dotenv, mine, envfile.Merge{Theirs: newValues(map[string]string{"A_KEY": "1"})})
 	if want := "line 5 sets A_KEY, as line 1 does: keep one of them"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
-	got, changes, _, err := apply(t, envfile.Dotenv, mine, envfile.Merge{Theirs: texts(map[string]string{"B_KEY": "1"})})
+	got, changes, _, err := mergeText(t, envfile.Dotenv, mine, envfile.Merge{Theirs: newValues(map[string]string{"B_KEY": "1"})})
 	if err != nil || got != mine+"B_KEY=1\n" || len(changes) != 3 {
 		t.Errorf("what is nobody's concern is not left alone: %q, %v, %v", got, changes, err)
 	}

@@ -87,7 +87,7 @@ func (r Reader) findForm(value string) (string, bool) {
 	if strings.ContainsRune(value, 0) {
 		return "", false
 	}
-	for _, form := range r.forms() {
+	for _, form := range r.listForms() {
 		if text, fits := form(value); fits && r.readsBack(text, value) {
 			return text, true
 		}
@@ -99,7 +99,7 @@ func (r Reader) readsBack(text, value string) bool {
 	if r == Any {
 		return !slices.ContainsFunc(alike, func(one Reader) bool { return !one.readsBack(text, value) })
 	}
-	got, err := r.grammar()(text + "\n")
+	got, err := r.findGrammar()(text + "\n")
 	return err == nil && got.length == len(text) && !got.dynamic && got.value == value
 }
 

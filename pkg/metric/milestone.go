@@ -17,7 +17,7 @@ type Milestone struct {
 	At      time.Time     `json:"at"`
 }
 
-// MilestoneKind is what was reached.
+// MilestoneKind names a point in the life of a version that is logged once.
 type MilestoneKind string
 
 // The milestones. Followed and Retired are about the version that was replaced.

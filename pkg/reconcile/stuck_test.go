@@ -49,13 +49,7 @@ func TestASecretThatCannotBeChangedStopsWhatFollowsForItAlone(t *testing.T) {
 		b.put("db", `{"DB_URL":"url-2"}`)
 		b.put("vendors", `{"VENDOR_KEY":"key-2","VENDOR_ID":"id-2"}`)
 		b.worked = nil
-		deny := func(call sim.Call) sim.Fault {
-			if call.Operation == c.operation && call.Resource == c.secret {
-				return sim.Fault{Outcome: sim.Denied}
-			}
-			return sim.Fault{}
-		}
-		b.Tap.OnCall(deny)
+		b.Tap.OnCall(denyOperation(c.operation, c.secret))
 		for range 12 {
 			_, err := b.run()
 			if lag := (*reconcile.Lagging)(nil); !errors.As(err, &lag) || !strings.Contains(err.Error(), c.secret) {
@@ -89,12 +83,9 @@ func TestABucketThatCannotBeTaggedStopsEveryRetirement(t *testing.T) {
 		b.deployManifest(aside + "  newcomer: {bucket: aside, ecs: {cluster: main, service: newcomer, container: app}}\n")
 		b.put("db", `{"DB_URL":"url-2"}`)
 		b.worked = nil
-		b.Tap.OnCall(func(call sim.Call) sim.Fault {
-			if denied && call.Operation == "TagResource" && call.Resource == "aside-dev" {
-				return sim.Fault{Outcome: sim.Denied}
-			}
-			return sim.Fault{}
-		})
+		if denied {
+			b.Tap.OnCall(denyOperation("TagResource", "aside-dev"))
+		}
 		for range 12 {
 			if _, err := b.run(); (err == nil) == denied || denied && !strings.Contains(err.Error(), "aside-dev") {
 				t.Errorf("denied %v: the error is %v", denied, err)
@@ -123,12 +114,9 @@ func TestASourceThatCannotBeMarkedStopsEveryRetirement(t *testing.T) {
 		b.put("db", `{"DB_URL":"url-2"}`)
 		b.put("extra", `{"EXTRA":"extra-2"}`)
 		b.worked = nil
-		b.Tap.OnCall(func(call sim.Call) sim.Fault {
-			if denied && call.Operation == "UpdateSecretVersionStage" && call.Resource == "source/dev/extra" {
-				return sim.Fault{Outcome: sim.Denied}
-			}
-			return sim.Fault{}
-		})
+		if denied {
+			b.Tap.OnCall(denyOperation("UpdateSecretVersionStage", "source/dev/extra"))
+		}
 		for range 12 {
 			if _, err := b.run(); (err == nil) == denied {
 				t.Errorf("denied %v: the error is %v", denied, err)
@@ -140,5 +128,15 @@ func TestASourceThatCannotBeMarkedStopsEveryRetirement(t *testing.T) {
 		same(t, "the old credential is retired", !denied, slices.Contains(b.worked, "retire db"))
 		b.Tap.OnCall(nil)
 		b.converge()
+	}
+}
+
+// denyOperation returns a decision that denies an operation on one secret.
+func denyOperation(operation, secret string) func(sim.Call) sim.Fault {
+	return func(call sim.Call) sim.Fault {
+		if call.Operation == operation && call.Resource == secret {
+			return sim.Fault{Outcome: sim.Denied}
+		}
+		return sim.Fault{}
 	}
 }

@@ -10,7 +10,7 @@ const whole = "\u00a0"
 // Whole returns a text of which no line is broken by this package: a command that people copy.
 func Whole(words string) string { return strings.ReplaceAll(words, " ", whole) }
 
-// Place is what a heading begins with. What is empty is left out.
+// Place is the environment, account and region that a heading begins with. Empty parts are left out.
 type Place struct {
 	Environment, Account, Region string
 }

@@ -79,7 +79,7 @@ func Plays(s manifest.Source) bool {
 	return false
 }
 
-// request is what the rotate function is invoked with, as far as it is about a source: see lambdas/rotate.
+// request has the fields of a rotate function's payload that are about a source: see lambdas/rotate.
 type request struct {
 	Step               string
 	SecretId           string //nolint:revive,staticcheck // the field's name on the wire

@@ -92,7 +92,8 @@ func (l *Logs) Wire() wire.JSONService {
 	}
 }
 
-// filterRequest has no limit and no streams: whoever uses these is told that they are not implemented.
+// filterRequest has the parameters of FilterLogEvents that rotary sends. wire.Handle refuses a request with any other, such as
+// limit or logStreamNames, as not implemented.
 type filterRequest struct {
 	LogGroupName  string  `json:"logGroupName"`
 	StartTime     *int64  `json:"startTime"`
