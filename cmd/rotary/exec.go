@@ -42,8 +42,8 @@ Examples:
   rotary exec dev --bucket api-secrets --pristine -- env`
 }
 
-// commandExit reports how a command that exec ran, or could not run, ended: with exit code code. There is nothing to report where
-// error is nil.
+// commandExit reports how a command that exec ran, or could not run, ended: with exit code code. There is nothing to report
+// where error is nil.
 type commandExit struct {
 	error
 	code int

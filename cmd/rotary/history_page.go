@@ -128,10 +128,10 @@ func (p historyPage) formatWhen(at time.Time) string {
 // nothing.
 func formatWithin(d time.Duration) string {
 	switch d = max(d, 0).Round(time.Second); {
-	case d >= time.Minute && d < 10*time.Minute:
-		return strings.TrimSuffix(d.String(), "m0s") + map[bool]string{true: "m"}[d%time.Minute == 0]
-	case d < time.Second:
+	case d == 0:
 		return "0s"
+	case d < 10*time.Minute && d > time.Minute && d%time.Minute != 0:
+		return d.String()
 	}
 	return formatSpan(d)
 }

@@ -189,14 +189,15 @@ func (p *pulling) replaceWhole(o *mergeOutcome, base envfile.Base) (err error) {
 	}
 	values := o.read.dropNames(p.Skip)
 	o.changes = base.Compare(values)
-	o.base = base.WithWhole(secret.Value{}, values)
-	if o.after, err = p.encoding.Encode(values); err == nil {
-		o.base = base.WithWhole(o.after, values)
+	if o.after, err = p.encoding.Encode(values); err != nil {
+		return err
 	}
-	return err
+	o.base = base.WithWhole(o.after, values)
+	return nil
 }
 
-// writeFileAndBase writes the file and then its base. Where it ends between the two, the next pull finds the file as it should be.
+// writeFileAndBase writes the file and then its base. Where it ends between the two, the next pull finds the file as it
+// should be.
 func (p *pulling) writeFileAndBase(bases envfile.Bases, o *mergeOutcome) error {
 	if err := p.ctx.Err(); err != nil {
 		return err
