@@ -137,11 +137,12 @@ func runAtTerminal(t *testing.T, program *exec.Cmd) (string, error) {
 
 var (
 	escapes  = regexp.MustCompile("\x1b\\[[0-9;?]*[a-zA-Z]")
-	changing = regexp.MustCompile(`\b[0-9a-f]{8}\b|\d\d:\d\d(:\d\d)?|\d+`)
+	changing = regexp.MustCompile(`\b[0-9a-f]{8}\b|\d\d:\d\d(:\d\d)?|(\d+[hms])+\b|\d+`)
 	spaces   = regexp.MustCompile(`\s+`)
 )
 
-// plainLine returns a line without what differs from run to run: ids, times, counts, and how far it is indented.
+// plainLine returns a line without what differs from run to run: ids, times, lengths of time (12m53s, and 13m), counts,
+// and how far it is indented.
 func plainLine(line string) string {
 	return strings.TrimSpace(spaces.ReplaceAllString(changing.ReplaceAllString(line, "N"), " "))
 }
@@ -176,6 +177,15 @@ func TestALineThatWasNotPrintedIsFound(t *testing.T) {
 	} {
 		if got := findMissing(block, printed); got != want {
 			t.Errorf("%q: missing %q, want %q", block, got, want)
+		}
+	}
+}
+
+func TestPlainLineKnowsLengthsOfTime(t *testing.T) {
+	t.Parallel()
+	for _, length := range []string{"12m53s", "13m", "59s", "1h02m", "1h"} {
+		if got := plainLine(" worker-b rotated in " + length + ". Next: 30 Dec."); got != "worker-b rotated in N. Next: N Dec." {
+			t.Errorf("%s: %q", length, got)
 		}
 	}
 }
