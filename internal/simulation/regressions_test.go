@@ -8,11 +8,11 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// regression is a schedule that fails where one rule of the protocol is left out: the rules R1a to R18 of
+// regression is a schedule that fails where one rule of the protocol is left out: the rules R1a to R19b of
 // docs/safety.md.
 type regression struct {
 	rule     string // that it guards
-	scenario string // in which it is played: happy, first deploy, symmetric secret, or the fleet
+	scenario string // in which it is played, by its name, or the fleet
 	schedule string // places are named, not numbered
 }
 
@@ -337,6 +337,22 @@ func regressions() []regression {
 			wait 5m
 			pass; {github GET secrets}: redeploy api; {github GET secrets}: wait 20m
 			settle`},
+		// Off: the pass begins its look minutes before it deregisters, and the login is revoked while ECS still takes
+		// what was deregistered.
+		{"R19 a version is withdrawn since the last answer to its withdrawal", "happy", `
+			rotate db
+			pass
+			wait 5m
+			pass; {ecs DeregisterTaskDefinition}: wait 4m
+			settle`},
+		// Off: the first answer of the look that withdraws is five minutes old, and its time with it. What is current has
+		// not changed since, so that no other answer disagrees.
+		{"R19b also where the first answer of the look is an old one", "rollback stops a rotation", `
+			rotate db
+			beginemergency db
+			create db
+			rollback db
+			settle; {BatchGetSecretValue 3}: stale`},
 		// Off: the value is not found under the name that it had.
 		{"R9 a value under other rules is looked for under any name", "happy", `
 			manifest swapped

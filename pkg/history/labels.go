@@ -156,7 +156,12 @@ func PastLabel(at time.Time, start string) string {
 
 // GoneLabel names the GONE label of a version that was withdrawn at this time, and seen not to be current since past.
 func (h History) GoneLabel(at, past time.Time, id string) string {
-	return Gone + strconv.FormatInt(at.Unix(), 10) + strings.TrimPrefix(h.TimedLabel(Past, past, id), strings.TrimSuffix(Past, "-"))
+	return GoneLabel(at, h.TimedLabel(Past, past, id))
+}
+
+// GoneLabel names the GONE label of a version that was withdrawn at this time, in the place of its PAST label.
+func GoneLabel(at time.Time, past string) string {
+	return Gone + strconv.FormatInt(at.Unix(), 10) + "-" + strings.TrimPrefix(past, Past)
 }
 
 // PastSince returns since when v was seen not to be current: the time of its PAST, or the one that its

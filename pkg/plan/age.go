@@ -82,11 +82,22 @@ func latestLabel(v history.Version, kind string) string {
 	return v.Labels[i]
 }
 
-// Withdrawal withdraws a bucket version from every consumer that could start on it, and then puts Mark.
+// Withdrawal withdraws a bucket version from every consumer that could start on it, and then puts Mark, with the time at
+// which that was done.
 type Withdrawal struct {
 	Bucket  string
 	Version string
-	Mark    Mark
+	Past    string // the version's PAST label
+	Mark    Mark   // with the time of the look
+}
+
+// MarkAt returns the Mark of a withdrawal that was done at this time. The look is older, by as long as the pass has taken
+// and its first answer was out of date: counted from there, the wait would end before ECS refuses what was deregistered.
+func (w Withdrawal) MarkAt(at time.Time) Mark {
+	m := w.Mark
+	m.Label = history.GoneLabel(at, w.Past)
+	m.Off = slices.DeleteFunc(slices.Clone(m.Off), func(label string) bool { return label == m.Label })
+	return m
 }
 
 // ageBucket lets the versions of a bucket age, and drops the labels of those that nothing needs any more.
@@ -126,7 +137,7 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 		case is == isHeld && v.Has(pastLabel(v)):
 			p.changeStage(b, v, pastLabel(v))
 		case is == isHeld, startable && is == isGone:
-			p.changeStage(b, v, b.TimedLabel(history.Past, pastSince(s, v), v.ID))
+			p.changeStage(b, v, b.TimedLabel(history.Past, pastSince(s, b.History, v), v.ID))
 		case len(listStageLabels(v)) > 1:
 			p.changeStage(b, v, findStageLabel(v))
 		case is == isPast && withdrawable && !s.isInPlay(v.ID):
@@ -139,16 +150,17 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 		if writing {
 			break
 		}
-		p.changeStage(b, history.Version{ID: id}, b.TimedLabel(history.Past, s.Now, id))
+		p.changeStage(b, history.Version{ID: id}, b.TimedLabel(history.Past, laterOf(s.Now, b.Changed), id))
 	}
 }
 
-// pastSince returns since when v was seen not to be current: now, where that was not seen before.
-func pastSince(s State, v history.Version) time.Time {
+// pastSince returns since when v was seen not to be current: now, where that was not seen before, or since its secret
+// changed during this look.
+func pastSince(s State, h history.History, v history.Version) time.Time {
 	if at, has := v.PastSince(); has {
 		return at
 	}
-	return s.Now
+	return laterOf(s.Now, h.Changed)
 }
 
 // changeStage puts the label of another stage on a bucket version, in the place of those it has.
@@ -182,8 +194,9 @@ func (p *Plan) withdrawOrWait(s State, b Bucket, v history.Version) {
 			return
 		}
 	}
+	past := b.TimedLabel(history.Past, pastSince(s, b.History, v), v.ID)
 	p.Withdrawals = append(p.Withdrawals, Withdrawal{
-		Bucket: b.Want.Name, Version: v.ID, Mark: newStageMark(b, v, b.GoneLabel(s.Now, pastSince(s, v), v.ID)),
+		Bucket: b.Want.Name, Version: v.ID, Past: past, Mark: newStageMark(b, v, history.GoneLabel(s.Now, past)),
 	})
 }
 

@@ -233,6 +233,9 @@ func TestTheTableOfAgeingVersions(t *testing.T) {
 		}, []string{"drop api-dev 00000002 " + past(2, long)}},
 		{"not current, HELD: Mark PAST", labelled(held(1)), nil, []string{mark(past(1, noon))}},
 		{"the same, in play", labelled(held(1)), running, []string{mark(past(1, noon))}},
+		{"the same, replaced while the look was taken", labelled(held(1)), func(s State) {
+			s.api().Changed = noon.Add(time.Minute)
+		}, []string{mark(past(1, noon.Add(time.Minute)))}},
 		{"HELD and PAST: drop HELD", labelled(held(1), past(1, long)), nil, []string{drop + held(1)}},
 		{"PAST, in play: nothing", labelled(past(1, long)), running, nil},
 		{"PAST: Withdraw", labelled(past(1, long)), nil, []string{withdraw}},
@@ -289,6 +292,8 @@ func TestWhatIsOwedIsMarkedAndWhatIsNotLosesItsMark(t *testing.T) {
 	s := owing()
 	s.db().Versions[0].Labels = []string{live(1)}
 	plans(t, s, "mark source/dev/db 00000001 "+pastSource(1, noon), "wait db pending-work")
+	s.db().Changed = noon.Add(time.Minute) // while the look was taken
+	plans(t, s, "mark source/dev/db 00000001 "+pastSource(1, noon.Add(time.Minute)), "wait db pending-work")
 	s = converged()
 	s.db().Versions[0].Labels = []string{pastSource(1, noon)}
 	plans(t, s, "drop source/dev/db 00000001 "+pastSource(1, noon))

@@ -200,9 +200,10 @@ func rollConsumer(ctx context.Context, r plan.Roll, consumers map[string]openCon
 	return nil
 }
 
-// withdrawVersion makes sure that no consumer can start on a bucket version any more, and puts its label then. It asks
-// one consumer after the other within inner, as long as ctx leaves the time for another: those of the bucket, and those
-// that could be deployed with the version though the manifest has them elsewhere now.
+// withdrawVersion makes sure that no consumer can start on a bucket version any more, and puts its label then, as of an
+// answer of Secrets Manager's after the last consumer's. It asks one consumer after the other within inner, as long as
+// ctx leaves the time for another: those of the bucket, and those that could be deployed with the version though the
+// manifest has them elsewhere now.
 func (p Pass) withdrawVersion(
 	ctx, inner context.Context, w plan.Withdrawal, consumers map[string]openConsumer,
 ) error {
@@ -218,10 +219,13 @@ func (p Pass) withdrawVersion(
 			return fmt.Errorf("withdraw version %s from %s: %w", history.Short(w.Version), name, err)
 		}
 	}
+	if _, err := p.Store.Look(inner, w.Mark.Secret); err != nil { // for the time of its answer
+		return err
+	}
 	if err := checkTimeLeft(ctx); err != nil {
 		return err
 	}
-	return p.moveLabel(inner, w.Mark)
+	return p.moveLabel(inner, w.MarkAt(p.Store.Now()))
 }
 
 // noteFollows tells of every Follow whose withdrawals are done. A withdrawal that fails is planned again, and its Follow

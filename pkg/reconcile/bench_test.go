@@ -71,6 +71,7 @@ type sink struct {
 	absent    bool   // its sink shows that there is no such thing
 	clinging  error  // of Withdraw
 	asked     func() // by Status, before it answers
+	letGo     func() // by Withdraw, before it lets go
 	withdrawn []string
 	pinned    []string // versions that its revisions could be deployed with, until they are withdrawn
 }
@@ -300,6 +301,9 @@ func (s *sink) Withdraw(_ context.Context, versions []string) error {
 	}
 	if slices.Contains(s.withdrawn, versions[0]) {
 		return nil
+	}
+	if s.letGo != nil {
+		s.letGo()
 	}
 	done, err := s.bench.allow("withdraw from " + s.name)
 	if done {

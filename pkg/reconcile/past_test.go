@@ -24,6 +24,25 @@ func TestAVersionIsPastSinceTheSwap(t *testing.T) {
 	}
 }
 
+// ECS takes what was deregistered for ten minutes more, since then and not since the look.
+func TestAVersionIsGoneSinceTheLastConsumerLetItGo(t *testing.T) {
+	b := settled(t)
+	old, asked := b.current("api-dev"), time.Time{}
+	b.put("db", `{"DB_URL":"url-2"}`)
+	b.mustRun()
+	b.tick()
+	b.sinks["zone"].letGo = func() {
+		b.sinks["zone"].letGo = nil
+		b.Advance(4 * time.Minute)
+		asked = b.Clock.Now()
+	}
+	b.mustRun()
+	v := history.Version{Labels: b.labels("api-dev")[old]}
+	if gone, has := v.TimeOf(history.Gone); !has || asked.IsZero() || gone.Before(asked.Truncate(time.Second)) {
+		t.Errorf("the version before carries %q, and was withdrawn at %s", v.Labels, asked)
+	}
+}
+
 // The manifest has cron on bucket worker; a revision of its family pins a version of bucket api.
 func TestAVersionIsWithdrawnFromWhoeverCouldBeDeployedWithIt(t *testing.T) {
 	b := settled(t)
