@@ -36,7 +36,7 @@ func (s *Service) resolveReference(valueFrom string) (string, error) {
 	case key == "":
 		return *got.SecretString, nil
 	}
-	return jsonMember(*got.SecretString, key)
+	return s.resolved.member(*got.SecretString, key)
 }
 
 // parseValueFrom splits arn:partition:secretsmanager:region:account:secret:name[:json-key:version-stage:version-id].
@@ -55,12 +55,21 @@ func parseValueFrom(valueFrom string) (in getSecretValueInput, key string, err e
 	return getSecretValueInput{}, "", fmt.Errorf("trying to retrieve secret with value %s resulted in error: unexpected ARN format with parameters when trying to retrieve ASM secret", valueFrom)
 }
 
-func jsonMember(text, key string) (string, error) {
-	var object map[string]any
-	if json.Unmarshal([]byte(text), &object) != nil {
-		return "", errors.New("retrieved secret from Secrets Manager is not a JSON object") // the agent's own error quotes the value
+// decodedText is a text and the object in it. A task gets its variables one by one, most from the same secret.
+type decodedText struct {
+	text   string
+	object map[string]any
+}
+
+func (d *decodedText) member(text, key string) (string, error) {
+	if d.object == nil || d.text != text {
+		var object map[string]any
+		if json.Unmarshal([]byte(text), &object) != nil {
+			return "", errors.New("retrieved secret from Secrets Manager is not a JSON object") // the agent's own error quotes the value
+		}
+		*d = decodedText{text, object}
 	}
-	value, found := object[key]
+	value, found := d.object[key]
 	if !found {
 		return "", fmt.Errorf("retrieved secret from Secrets Manager did not contain json key %s", key)
 	}

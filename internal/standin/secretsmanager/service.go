@@ -33,10 +33,11 @@ type Config struct {
 type Service struct {
 	cfg Config
 
-	mu      sync.Mutex
-	entries map[string]*entry // by name
-	made    map[string]int    // how many secrets have had a name: each gets its own ARN
-	outbox  []sim.Event
+	mu       sync.Mutex
+	entries  map[string]*entry // by name
+	made     map[string]int    // how many secrets have had a name: each gets its own ARN
+	outbox   []sim.Event
+	resolved decodedText // the last one
 }
 
 // New returns a Service without secrets.
