@@ -154,11 +154,6 @@ func PastLabel(at time.Time, start string) string {
 	return Past + strconv.FormatInt(at.Unix(), 10) + "-" + start
 }
 
-// GoneLabel names the GONE label of a version that was withdrawn at this time, and seen not to be current since past.
-func (h History) GoneLabel(at, past time.Time, id string) string {
-	return GoneLabel(at, h.TimedLabel(Past, past, id))
-}
-
 // GoneLabel names the GONE label of a version that was withdrawn at this time, in the place of its PAST label.
 func GoneLabel(at time.Time, past string) string {
 	return Gone + strconv.FormatInt(at.Unix(), 10) + "-" + strings.TrimPrefix(past, Past)

@@ -150,7 +150,8 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 		if writing {
 			break
 		}
-		p.changeStage(b, history.Version{ID: id}, b.TimedLabel(history.Past, laterOf(s.Now, b.Changed), id))
+		v := history.Version{ID: id}
+		p.changeStage(b, v, b.TimedLabel(history.Past, pastSince(s, b.History, v), id))
 	}
 }
 

@@ -212,7 +212,7 @@ func (p *Plan) markPast(state State, s Source) {
 		}
 		if ends && !past && s.HasRoom(more+1) {
 			more++
-			label := s.TimedLabel(history.Past, laterOf(state.Now, s.Changed), v.ID)
+			label := s.TimedLabel(history.Past, pastSince(state, s.History, v), v.ID)
 			p.Marks = append(p.Marks, Mark{Secret: s.Secret, Label: label, To: v.ID})
 		}
 	}

@@ -40,7 +40,7 @@ func TestThePaceEndsWhenTheGateOpens(t *testing.T) {
 	pace := s.measurePace(*s.db())
 	for i, v := range s.api().Versions {
 		if !v.Has(history.AWSCurrent) {
-			s.api().Versions[i].Labels = []string{s.api().GoneLabel(s.Now, s.Now, v.ID)}
+			s.api().Versions[i].Labels = []string{history.GoneLabel(s.Now, s.api().TimedLabel(history.Past, s.Now, v.ID))}
 		}
 	}
 	d := s.listDebts()[0]

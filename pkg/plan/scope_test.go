@@ -15,7 +15,7 @@ const betweenTheWaits = 9 * time.Minute
 
 // withdrawn is the label of bucket version 1, withdrawn at a time, and past for an hour.
 func (s State) withdrawn(at time.Time) string {
-	return s.api().GoneLabel(at, noon.Add(-time.Hour), bid(present, 1))
+	return history.GoneLabel(at, s.api().TimedLabel(history.Past, noon.Add(-time.Hour), bid(present, 1)))
 }
 
 // remember adds a consumer that the tags of bucket api remember, and the manifest does not have.

@@ -36,7 +36,7 @@ func (s *Service) resolveReference(valueFrom string) (string, error) {
 	case key == "":
 		return *got.SecretString, nil
 	}
-	return s.resolved.member(*got.SecretString, key)
+	return s.resolved.readMember(*got.SecretString, key)
 }
 
 // parseValueFrom splits arn:partition:secretsmanager:region:account:secret:name[:json-key:version-stage:version-id].
@@ -61,7 +61,8 @@ type decodedText struct {
 	object map[string]any
 }
 
-func (d *decodedText) member(text, key string) (string, error) {
+// readMember returns a member of the object in text as the agent prints it, and keeps the object for the next member.
+func (d *decodedText) readMember(text, key string) (string, error) {
 	if d.object == nil || d.text != text {
 		var object map[string]any
 		if json.Unmarshal([]byte(text), &object) != nil {

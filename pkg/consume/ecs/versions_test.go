@@ -44,8 +44,8 @@ func TestATaskMayHaveWhatMayHaveBeenCurrentSinceItStarted(t *testing.T) {
 		"no label":                            {history.Version{}, nine, false},
 		"no label, and when it began?":        {history.Version{}, time.Time{}, false},
 		"past before, gone since then":        {history.Version{Labels: append(labelledAt(history.Past, -600).Labels, labelledAt(history.Gone, 1).Labels...)}, nine, false},
-		"gone since then, and past before":    {history.Version{Labels: []string{history.History{}.GoneLabel(nine.Add(time.Second), nine.Add(-10*time.Minute), "0123456789")}}, nine, false},
-		"gone and past since then":            {history.Version{Labels: []string{history.History{}.GoneLabel(nine.Add(time.Minute), nine.Add(time.Second), "0123456789")}}, nine, true},
+		"gone since then, and past before":    {history.Version{Labels: []string{history.GoneLabel(nine.Add(time.Second), history.History{}.TimedLabel(history.Past, nine.Add(-10*time.Minute), "0123456789"))}}, nine, false},
+		"gone and past since then":            {history.Version{Labels: []string{history.GoneLabel(nine.Add(time.Minute), history.History{}.TimedLabel(history.Past, nine.Add(time.Second), "0123456789"))}}, nine, true},
 		"past with a time nobody understands": {history.Version{Labels: []string{history.Past + "soon"}}, nine, true},
 	} {
 		at := here

@@ -15,7 +15,7 @@ func TestReadersOfABucketKeepWhatTheyReadInPlayUntilDrained(t *testing.T) {
 	past, changed := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 3, 0, 0, 0, time.UTC)
 	c := manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}
 	for name, label := range map[string]string{
-		"past": history.PastLabel(past, "old"), "gone": history.History{}.GoneLabel(past.Add(time.Hour), past, "old"), "held": history.Held + "old",
+		"past": history.PastLabel(past, "old"), "gone": history.GoneLabel(past.Add(time.Hour), history.History{}.TimedLabel(history.Past, past, "old")), "held": history.Held + "old",
 	} {
 		h := history.History{Changed: changed, Versions: []history.Version{
 			{ID: "dropped", Labels: []string{history.AWSPrevious}}, {ID: "old", Labels: []string{label}},
@@ -55,8 +55,8 @@ func TestReadersOfABucketKeepEachVersionForItsOwnTime(t *testing.T) {
 	h.Versions = append(h.Versions,
 		history.Version{ID: "drained", Labels: []string{label(h, 24*time.Hour, "drained")}},
 		history.Version{ID: "past", Labels: []string{label(h, 24*time.Hour-time.Second, "past")}},
-		history.Version{ID: "gone", Labels: []string{h.GoneLabel(now, now.Add(-time.Hour), "gone")}},
-		history.Version{ID: "gone-and-drained", Labels: []string{h.GoneLabel(now, now.Add(-25*time.Hour), "gone-and-drained")}},
+		history.Version{ID: "gone", Labels: []string{history.GoneLabel(now, h.TimedLabel(history.Past, now.Add(-time.Hour), "gone"))}},
+		history.Version{ID: "gone-and-drained", Labels: []string{history.GoneLabel(now, h.TimedLabel(history.Past, now.Add(-25*time.Hour), "gone-and-drained"))}},
 		history.Version{ID: "new", Labels: []string{history.AWSCurrent, history.Held + "new"}},
 	)
 	c := manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}
