@@ -6,6 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/consume"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
@@ -69,7 +72,10 @@ func (w *World) newCensus() reconcile.Census {
 	if w.fleet != nil {
 		return nil
 	}
-	return ecs.NewCensus(w.region().ECS.Direct(w.Tap, propagateLambda), w.Env)
+	cfg := w.Config(w.Env.Account, w.Env.Region)
+	cfg.Credentials = credentials.NewStaticCredentialsProvider(w.Env.Account, "secret", propagateLambda)
+	tagged := ecs.NewTaggedClusters(resourcegroupstaggingapi.NewFromConfig(cfg), w.Env)
+	return ecs.NewCensus(w.region().ECS.Direct(w.Tap, propagateLambda), tagged, w.Env)
 }
 
 // noteInvocation begins an invocation of lambdas/rotate.

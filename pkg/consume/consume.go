@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
@@ -70,7 +71,8 @@ func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 
 // Census returns the census of the services that the environment's manifest has forgotten. It makes no call.
 func Census(cfg aws.Config, env *manifest.Environment) reconcile.Census {
-	return ecs.NewCensus(awsecs.NewFromConfig(cfg), env)
+	tagged := ecs.NewTaggedClusters(resourcegroupstaggingapi.NewFromConfig(cfg), env)
+	return ecs.NewCensus(awsecs.NewFromConfig(cfg), tagged, env)
 }
 
 func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {

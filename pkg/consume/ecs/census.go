@@ -28,16 +28,25 @@ type censusAPI interface {
 		...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
 }
 
+// clusterFinder finds the clusters in which something belongs to an environment, whatever its manifest names.
+type clusterFinder interface {
+	// FindClusters returns their names, sorted, each once. It reads only. An error means that there may be more of
+	// them; what it found comes with it.
+	FindClusters(ctx context.Context) ([]string, error)
+}
+
 // Census finds the services that rotary once rolled and that the manifest has forgotten.
 type Census struct {
 	client      censusAPI
+	tagged      clusterFinder // nil: only the manifest's clusters are looked at
 	environment string
 	named       map[string][]string // by cluster: the services that the manifest names there
 }
 
-// NewCensus returns the census of the clusters that an environment's consumers are in. It calls nothing.
-func NewCensus(client censusAPI, env *manifest.Environment) *Census {
-	c := &Census{client: client, environment: env.Name, named: map[string][]string{}}
+// NewCensus returns the census of the clusters that an environment's consumers are in, and of those that tagged finds,
+// which may be nil. It calls nothing.
+func NewCensus(client censusAPI, tagged clusterFinder, env *manifest.Environment) *Census {
+	c := &Census{client: client, tagged: tagged, environment: env.Name, named: map[string][]string{}}
 	for _, consumer := range env.Consumers {
 		if consumer.ECS != nil {
 			cluster := consumer.ECS.ClusterName()
@@ -47,13 +56,17 @@ func NewCensus(client censusAPI, env *manifest.Environment) *Census {
 	return c
 }
 
-// Strangers lists and describes every service of the clusters of the environment's consumers, and returns those that
-// carry the environment's tag and that no consumer names, by cluster and name. Where a call fails it returns what it
-// has found so far and an error. It only reads.
+// Strangers lists and describes every service of the clusters of the environment's consumers, and of those in which
+// something carries the environment's tag. It returns the services that carry the tag and that no consumer names, by
+// cluster and name. Where a call fails it returns what it has found so far and an error. It only reads.
 func (c *Census) Strangers(ctx context.Context) ([]plan.Seen, error) {
 	var found []plan.Seen
 	var failed []error
-	for _, cluster := range slices.Sorted(maps.Keys(c.named)) {
+	clusters, err := c.listClusters(ctx)
+	if err != nil {
+		failed = append(failed, err)
+	}
+	for _, cluster := range clusters {
 		seen, err := c.findStrangers(ctx, cluster)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("look for services of rotary's in cluster %s: %w",
@@ -65,9 +78,28 @@ func (c *Census) Strangers(ctx context.Context) ([]plan.Seen, error) {
 	return found, errors.Join(failed...)
 }
 
-// findStrangers returns the strangers of one cluster.
+// listClusters returns the clusters that the manifest names and those that are found, sorted. With an error it returns
+// what it knows.
+func (c *Census) listClusters(ctx context.Context) ([]string, error) {
+	clusters := slices.Collect(maps.Keys(c.named))
+	var err error
+	if c.tagged != nil {
+		var found []string
+		found, err = c.tagged.FindClusters(ctx)
+		clusters = append(clusters, found...)
+	}
+	slices.Sort(clusters)
+	return slices.Compact(clusters), err
+}
+
+// findStrangers returns the strangers of one cluster. A cluster that only a tag names and that does not exist any more
+// has none: the tagging API lists for a while what was deleted, and ECS deletes no cluster in which something runs
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCluster.html).
 func (c *Census) findStrangers(ctx context.Context, cluster string) ([]plan.Seen, error) {
 	arns, err := c.listServices(ctx, cluster)
+	if _, gone := errors.AsType[*types.ClusterNotFoundException](err); gone && c.named[cluster] == nil {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (w *world) createOtherService(name, td string, tags ...string) {
 }
 
 func (w *world) listStrangers(env *manifest.Environment) ([]string, error) {
-	found, err := ecs.NewCensus(w.client, env).Strangers(ctx())
+	found, err := ecs.NewCensus(w.client, w.tagged(env), env).Strangers(ctx())
 	var names []string
 	for _, s := range found {
 		names = append(names, s.Consumer)
@@ -55,7 +55,7 @@ func TestTheCensusFindsWhatTheManifestHasForgotten(t *testing.T) {
 	w.createOtherService("plain", td)
 	w.createOtherService("staging", td, "rotary:environment=staging", "rotary:consumer=api")
 	w.createOtherService("old", td, "rotary:environment=dev", "rotary:consumer=worker")
-	for _, c := range []struct{ env, want string }{{"api", "main/old"}, {"old", "main/api"}, {"api old", ""}, {"plain", "main/api main/old"}, {"", ""}} {
+	for _, c := range []struct{ env, want string }{{"api", "main/old"}, {"old", "main/api"}, {"api old", ""}, {"plain", "main/api main/old"}, {"", "main/api main/old"}} {
 		got, err := w.listStrangers(environmentWith(strings.Fields(c.env)...))
 		if err != nil || strings.Join(got, " ") != c.want {
 			t.Errorf("with %q in the manifest: %v, %v", c.env, got, err)
@@ -67,7 +67,7 @@ func TestTheCensusFindsWhatTheManifestHasForgotten(t *testing.T) {
 	if got, err := w.listStrangers(mixed); err != nil || len(got) > 0 {
 		t.Errorf("with both in the manifest, one by ARN: %v, %v", got, err)
 	}
-	found, _ := ecs.NewCensus(w.client, environmentWith("api")).Strangers(ctx())
+	found, _ := ecs.NewCensus(w.client, nil, environmentWith("api")).Strangers(ctx())
 	for _, words := range []string{"stands in no manifest", "rotary:consumer: worker", "put it back"} {
 		if !strings.Contains(found[0].Unknown, words) {
 			t.Errorf("it does not say %q: %s", words, found[0].Unknown)
@@ -86,8 +86,8 @@ func TestTheCensusAsksByTheClusterAndNotByTheService(t *testing.T) {
 	if err != nil || len(got) != 18 || !slices.IsSorted(got) {
 		t.Errorf("%d strangers, %v", len(got), err)
 	}
-	if calls := len(w.tap.Calls()); calls != 3 {
-		t.Errorf("%d calls for 20 services", calls)
+	if calls := len(w.tap.Calls()); calls != 4 {
+		t.Errorf("%d calls for 20 services: one to the tagging API, one list and two descriptions", calls)
 	}
 	w.wantWrites()
 }
@@ -106,7 +106,7 @@ func TestACensusThatIsNotWholeIsAnError(t *testing.T) {
 		w := newWorld(t)
 		w.createService(w.registerRevision("app:1"), 0, true)
 		a := &forged{operation: c.operation, status: 200, body: c.body}
-		got, err := ecs.NewCensus(w.clientOver(a), environmentWith("web")).Strangers(ctx())
+		got, err := ecs.NewCensus(w.clientOver(a), nil, environmentWith("web")).Strangers(ctx())
 		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "cluster main")) || len(got) > 0 {
 			t.Errorf("%s: %v, %d strangers", name, err, len(got))
 		}
@@ -125,7 +125,7 @@ func TestACensusThatIsNotWholeIsAnError(t *testing.T) {
 		}
 	}
 	w := newWorld(t)
-	if _, err := ecs.NewCensus(w.client, &manifest.Environment{Consumers: []manifest.Consumer{{ECS: &manifest.ECS{Cluster: "other"}}}}).Strangers(ctx()); err == nil {
+	if _, err := ecs.NewCensus(w.client, nil, &manifest.Environment{Consumers: []manifest.Consumer{{ECS: &manifest.ECS{Cluster: "other"}}}}).Strangers(ctx()); err == nil {
 		t.Error("a cluster that is not there has been counted")
 	}
 }

@@ -75,13 +75,13 @@ func TestCallsOfAPassOverTwentyServices(t *testing.T) {
 					must(t, s.Roll(ctx(), bucket.Bucket{ARN: bucketARN, Version: v1, Values: map[string]secret.Value{"A": secret.New("a")}}))
 				}
 			}
-			must(t, errorOf(ecs.NewCensus(w.client, env).Strangers(ctx())))
+			must(t, errorOf(ecs.NewCensus(w.client, w.tagged(env), env).Strangers(ctx())))
 		})
 	}
 	got := map[string]int{"rolls all": pass(true)}
 	w.clock.Advance(10 * time.Minute) // until it has settled
 	got["changes nothing"] = pass(false)
-	if diff := cmp.Diff(map[string]int{"rolls all": 20*(7+14) + 3, "changes nothing": 20*8 + 3}, got); diff != "" {
+	if diff := cmp.Diff(map[string]int{"rolls all": 20*(7+14) + 4, "changes nothing": 20*8 + 4}, got); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
