@@ -68,10 +68,10 @@ func (u Use) Label(h history.History, v history.Version) string {
 
 // escapeStart escapes as much of the beginning of a text as fits.
 func escapeStart(text string, most int) string {
-	escaped := history.EscapeTag(text, " :,;()/@")
+	escaped := history.EscapeTag(text, "")
 	for len(escaped) > most {
 		text = text[:len(text)-1]
-		escaped = history.EscapeTag(text, " :,;()/@")
+		escaped = history.EscapeTag(text, "")
 	}
 	return escaped
 }
