@@ -96,10 +96,10 @@ func (u Use) nextLook() time.Time {
 // that since. The question is the retirement itself: the rotate function looks immediately before it ends anything.
 func checkWitness(s State, _ Plan, d debt) (Wait, bool) {
 	u, _ := UseOf(d.version)
-	accepted, _ := d.version.TimeOf(history.Sessions)
+	accepted, some := d.version.TimeOf(history.Sessions)
 	detail := u.Seen + "; if it may be cut off: rotary accept " + s.Environment + " " + d.source.Name + " --sessions"
 	return Wait{Reason: Witness, Detail: detail, Until: u.nextLook()},
-		u.nextLook().After(s.Now) && !accepted.After(u.Last)
+		u.nextLook().After(s.Now) && !(some && !accepted.Before(u.Last))
 }
 
 // useOf returns what the label of an owed version remembers of its use; nil where no use was seen.
