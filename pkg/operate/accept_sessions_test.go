@@ -16,7 +16,7 @@ func (l ledger) noteUse(version string) {
 	h := l.look()
 	v, _ := h.Version(version)
 	now := l.Secrets.Now()
-	l.move(plan.Use{Count: 1, First: now, Last: now, Seen: "1 session of app from 10.0.4.17"}.Label(h, v), version)
+	l.move(plan.Use{Count: 1, First: now, Last: now, Seen: "1 session from 10.0.4.17"}.Label(h, v), version)
 }
 
 func TestWhoeverUsesAnOwedVersionIsAcceptedOnceTheTargetHasSeenThem(t *testing.T) {
@@ -36,7 +36,7 @@ func TestWhoeverUsesAnOwedVersionIsAcceptedOnceTheTargetHasSeenThem(t *testing.T
 	l.world.Advance(time.Minute)
 	for n := range 3 {
 		found, err := l.FindUsed(t.Context(), l.source, "")
-		if err != nil || found.Version != first || found.Use.Seen != "1 session of app from 10.0.4.17" || found.Done != (n > 0) {
+		if err != nil || found.Version != first || found.Use.Seen != "1 session from 10.0.4.17" || found.Done != (n > 0) {
 			t.Fatalf("%+v, %v", found, err)
 		}
 		if err := l.AcceptSessions(t.Context(), found); err != nil {

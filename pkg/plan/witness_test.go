@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-const twoSessions = "2 sessions of app from 10.0.4.17 (shop), the oldest since 2026-03-01 09:12 UTC"
+const twoSessions = "2 sessions from 10.0.4.17 (shop), the oldest since 2026-03-01 09:12 UTC"
 
 // used notes a use on the first version of the source.
 func used(s *State, u Use) { label(s.db(), 0, u.Label(s.db().History, s.db().Versions[0])) }

@@ -24,10 +24,9 @@ type Witness struct {
 }
 
 // Use is one way in which a target has seen a credential used: a session of a login, which lives, or the last call with a
-// key or a token.
+// key or a token. It has no user: the name of a login is a part of what the source holds.
 type Use struct {
 	Session bool
-	User    string        // of the session, or the name of the key
 	Ago     time.Duration // how long ago the session began, at least, or the call was made
 	// Certain: Ago is when the session began. Otherwise only so much is known, that it has done nothing for that long.
 	Certain bool
@@ -108,7 +107,7 @@ type InUse struct {
 
 func (i *InUse) Error() string { return "its target sees it used: " + i.Seen }
 
-// describeUses describes uses for people: sessions of one user from one address and application together.
+// describeUses describes uses for people: sessions from one address and application together.
 func describeUses(uses []Use, now time.Time) string {
 	type group struct {
 		count int
@@ -117,7 +116,7 @@ func describeUses(uses []Use, now time.Time) string {
 	var groups []group
 	for _, u := range uses {
 		i := slices.IndexFunc(groups, func(g group) bool {
-			return g.Session == u.Session && g.User == u.User && g.Address == u.Address && g.By == u.By
+			return g.Session == u.Session && g.Address == u.Address && g.By == u.By
 		})
 		if i < 0 {
 			groups = append(groups, group{1, u})
@@ -166,7 +165,7 @@ func (u Use) describe(count int, now time.Time) string {
 	if count > 1 {
 		sessions = fmt.Sprintf("%d sessions", count)
 	}
-	return fmt.Sprintf("%s of %s from %s%s, %s", sessions, cleanName(u.User), from, by, since)
+	return fmt.Sprintf("%s from %s%s, %s", sessions, from, by, since)
 }
 
 // longestName is how many bytes of a name are shown that a client has given itself.

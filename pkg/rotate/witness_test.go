@@ -17,10 +17,10 @@ var midday = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // What a target sees, and whether that vetoes: the table above Judge.
 func TestWhoVetoesARetirement(t *testing.T) {
 	session := func(ago time.Duration) rotate.Use {
-		return rotate.Use{Session: true, User: "app", Ago: ago, Certain: true, Address: "10.0.4.17", By: "shop"}
+		return rotate.Use{Session: true, Ago: ago, Certain: true, Address: "10.0.4.17", By: "shop"}
 	}
 	call := func(ago time.Duration) rotate.Use {
-		return rotate.Use{User: "AKIA", Ago: ago, Certain: true, Address: "eu-west-1", By: "s3"}
+		return rotate.Use{Ago: ago, Certain: true, Address: "eu-west-1", By: "s3"}
 	}
 	proven := rotate.Witness{Now: midday, Proof: midday.Add(-time.Hour)}
 	lingered := rotate.Witness{Now: midday, Proof: midday.Add(-history.SessionsLinger)}
@@ -63,18 +63,18 @@ func TestWhoVetoesARetirement(t *testing.T) {
 func TestAUseIsNamedByAddressApplicationAndSinceWhen(t *testing.T) {
 	w := rotate.Witness{Now: midday, Proof: midday.Add(-time.Hour)}
 	of := func(address, by string, ago time.Duration, certain bool) rotate.Use {
-		return rotate.Use{Session: true, User: "app", Ago: ago, Certain: certain, Address: address, By: by}
+		return rotate.Use{Session: true, Ago: ago, Certain: certain, Address: address, By: by}
 	}
 	for want, uses := range map[string][]rotate.Use{
-		"1 session of app from 10.0.4.17 (shop), since 2026-03-01 11:30 UTC":             {of("10.0.4.17", "shop", 30*time.Minute, true)},
-		"2 sessions of app from 10.0.4.17 (shop), the oldest since 2026-03-01 11:00 UTC": {of("10.0.4.17", "shop", 30*time.Minute, true), of("10.0.4.17", "shop", time.Hour, true)},
-		"1 session of app from 10.0.4.17, last active at 2026-03-01 11:30 UTC":           {of("10.0.4.17", "", 30*time.Minute, false)},
-		"1 session of app from an address that is not visible to this login (shop), now": {of("", "shop", 0, false)},
-		"2 sessions of app from 10.0.4.18, the oldest since 2026-03-01 11:59 UTC, 1 session of app from 10.0.4.17, since 2026-03-01 11:59 UTC": {
+		"1 session from 10.0.4.17 (shop), since 2026-03-01 11:30 UTC":             {of("10.0.4.17", "shop", 30*time.Minute, true)},
+		"2 sessions from 10.0.4.17 (shop), the oldest since 2026-03-01 11:00 UTC": {of("10.0.4.17", "shop", 30*time.Minute, true), of("10.0.4.17", "shop", time.Hour, true)},
+		"1 session from 10.0.4.17, last active at 2026-03-01 11:30 UTC":           {of("10.0.4.17", "", 30*time.Minute, false)},
+		"1 session from an address that is not visible to this login (shop), now": {of("", "shop", 0, false)},
+		"2 sessions from 10.0.4.18, the oldest since 2026-03-01 11:59 UTC, 1 session from 10.0.4.17, since 2026-03-01 11:59 UTC": {
 			of("10.0.4.17", "", time.Minute, true), of("10.0.4.18", "", time.Minute, true), of("10.0.4.18", "", time.Minute, true),
 		},
 		"and from 2 more places":                            {of("1", "", 1, true), of("2", "", 1, true), of("3", "", 1, true), of("4", "", 1, true), of("5", "", 1, true)},
-		"used at 2026-03-01 11:30 UTC, for s3 in eu-west-1": {{User: "AKIA", Ago: 30 * time.Minute, Address: "eu-west-1", By: "s3"}},
+		"used at 2026-03-01 11:30 UTC, for s3 in eu-west-1": {{Ago: 30 * time.Minute, Address: "eu-west-1", By: "s3"}},
 		"(a?b)": {of("10.0.4.17", "a\nb", time.Minute, true)},
 		"(?)":   {of("10.0.4.17", "9gJ3kQ7xL2mV8tR4wN6pZ1cB5dF0hS", time.Minute, true)}, // as a token that somebody took for a name
 	} {
@@ -95,7 +95,7 @@ type witnessed struct {
 func (w *witnessed) Retire(ctx context.Context, e rotate.End) (rotate.Values, error) {
 	w.saw = e.Witness
 	if w.session {
-		if err := e.Witness.Judge([]rotate.Use{{Session: true, User: "ann", Certain: true, Address: "10.0.4.17"}}); err != nil {
+		if err := e.Witness.Judge([]rotate.Use{{Session: true, Certain: true, Address: "10.0.4.17"}}); err != nil {
 			return nil, err
 		}
 	}
@@ -116,7 +116,7 @@ func TestAUseIsRememberedUntilItEndsOrIsAccepted(t *testing.T) {
 		}
 		v, _ := s.h.Version(id("a"))
 		u, label := plan.UseOf(v)
-		if u.Count != n || !u.First.Equal(s.Now()) || !strings.Contains(u.Seen, "1 session of ann from 10.0.4.17") || len(v.Labels) != 2 {
+		if u.Count != n || !u.First.Equal(s.Now()) || !strings.Contains(u.Seen, "1 session from 10.0.4.17") || len(v.Labels) != 2 {
 			t.Errorf("it remembers %+v in %q", u, label)
 		}
 	}

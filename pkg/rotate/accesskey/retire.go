@@ -108,7 +108,7 @@ func (r *Rotator) judgeUse(ctx context.Context, id string, w rotate.Witness) err
 	if err != nil || last == nil {
 		return err
 	}
-	return w.Judge([]rotate.Use{{User: id, Ago: last.ago, Certain: true, Address: last.region, By: last.service}})
+	return w.Judge([]rotate.Use{{Ago: last.ago, Certain: true, Address: last.region, By: last.service}})
 }
 
 // use is the last use of a key that IAM knows of.

@@ -66,7 +66,7 @@ func (s *session) listThreads(ctx context.Context, user string) ([]thread, error
 			idle = 0 // it does something now
 		}
 		threads = append(threads, thread{row[0], rotate.Use{
-			Session: true, User: user, Ago: time.Duration(idle) * time.Second, Address: readAddress(row[1]), By: names[row[0]],
+			Session: true, Ago: time.Duration(idle) * time.Second, Address: readAddress(row[1]), By: names[row[0]],
 		}})
 	}
 	return threads, nil

@@ -41,7 +41,7 @@ func aSessionOfTheOwedUserIsAVeto(t *testing.T, g *target) {
 		l.witness = unaccepted(proven)
 		err := l.end(l.versions[0])
 		used, is := errors.AsType[*rotate.InUse](err)
-		if !is || !strings.Contains(used.Seen, "1 session of app from 127.0.0.1, ") || used.Ends.Equal(noon.Add(history.SessionsLinger)) != lingers {
+		if !is || !strings.Contains(used.Seen, "1 session from 127.0.0.1, ") || used.Ends.Equal(noon.Add(history.SessionsLinger)) != lingers {
 			t.Fatalf("an open session, proven %s ago: %v", proven, err)
 		}
 		if !l.accepts(l.versions[0]) {

@@ -15,15 +15,15 @@ import (
 // it last. A client that has left is seen as long as the pooler keeps its connection.
 func TestWhatIsSeenBehindAPooler(t *testing.T) {
 	w := newWorld(t)
-	for mode, seen := range map[string]string{
-		"session":     "2 sessions of %s from 127.0.0.1 (worker, idle), the oldest since ",
-		"transaction": "1 session of %s from 127.0.0.1 (worker, idle), since ",
+	for mode, want := range map[string]string{
+		"session":     "2 sessions from 127.0.0.1 (worker, idle), the oldest since ",
+		"transaction": "1 session from 127.0.0.1 (worker, idle), since ",
 	} {
 		t.Run(mode, func(t *testing.T) {
 			w.t = t
 			user, password := w.user()
 			pooler := postgrestest.StartPooler(t, w.Server, mode, map[string]string{user: password})
-			owed, want := at(w.URL(user, password, "postgres")), strings.ReplaceAll(seen, "%s", user)
+			owed := at(w.URL(user, password, "postgres"))
 			var clients []*pgx.Conn
 			for range 2 {
 				c := postgrestest.Connect(t, pooler.URL(user, password, "postgres")+"&application_name=worker&default_query_exec_mode=simple_protocol")
@@ -38,7 +38,7 @@ func TestWhatIsSeenBehindAPooler(t *testing.T) {
 				postgrestest.Do(t, c, "SELECT 1")
 				_ = c.Close(t.Context())
 			}
-			if used := w.endAs(w.rotator(), owed, unaccepted(time.Hour)); used == nil || !strings.Contains(used.Seen, " of "+user+" from 127.0.0.1 (") {
+			if used := w.endAs(w.rotator(), owed, unaccepted(time.Hour)); used == nil || !strings.Contains(used.Seen, " from 127.0.0.1 (") {
 				t.Errorf("what the pooler keeps of them: %v", used)
 			}
 			pooler.Reconnect(t)

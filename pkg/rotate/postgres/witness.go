@@ -50,7 +50,7 @@ func (s session) listUses(ctx context.Context, user string) ([]rotate.Use, error
 		if len(row) != 4 {
 			return nil, errors.New(doing + ": the server answers something else")
 		}
-		u := rotate.Use{Session: true, User: user, Address: row[0], By: describeClient(row[1], row[2])}
+		u := rotate.Use{Session: true, Address: row[0], By: describeClient(row[1], row[2])}
 		if age, err := strconv.ParseInt(row[3], 10, 64); err == nil {
 			u.Ago, u.Certain = time.Duration(age)*time.Millisecond, true
 		}
