@@ -146,6 +146,9 @@ func (u Use) describe(count int, now time.Time) string {
 		by = " (" + name + ")"
 	}
 	if !u.Session {
+		if u.By == "" && u.Address == "" {
+			return "used at " + at
+		}
 		return fmt.Sprintf("used at %s, for %s in %s", at, cleanName(u.By), cleanName(u.Address))
 	}
 	from := "an address that is not visible to this login"
