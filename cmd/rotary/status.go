@@ -103,7 +103,7 @@ func placeOf(env *manifest.Environment) screen.Place {
 func (p page) environmentName() string { return cmp.Or(p.place.Environment, p.report.Environment) }
 
 // commandFlags are the flags of the commands that reports recommend, as a regular expression.
-const commandFlags = `(?: --(?:bucket|source|version|accept-removals) [^\s;,)]+| --(?:value|revoked|release|direct))*`
+const commandFlags = `(?: --(?:bucket|source|version|accept-removals) [^\s;,)]+| --(?:value|sessions|revoked|release|direct))*`
 
 // keepCommands returns words of a report in which no line of a command about the environment is broken.
 func (p page) keepCommands(words string) string {

@@ -123,6 +123,7 @@ func (p page) renderOwed() string {
 //	an emergency's deadline                | when it dies, whoever uses it
 //	a gate that is closed                  | the first, in the words of describeGate
 //	a retirement that failed               | FAILED, how often, since when, the error
+//	a use that its target saw              | who, from where, since when, how to accept it
 //	neither                                | that nothing blocks it, and how to ask for a pass
 //	alarms                                 | their pages
 func (p page) describeOwed(s plan.SourceReport, o plan.OwedReport) string {
@@ -141,7 +142,10 @@ func (p page) describeOwed(s plan.SourceReport, o plan.OwedReport) string {
 	if o.Failed != nil {
 		lines = append(lines, p.describeFailed(o))
 	}
-	if i < 0 && o.Failed == nil {
+	if i < 0 && o.Used != nil {
+		lines = append(lines, p.describeUse(s, o, "; its target is asked again in the next pass"))
+	}
+	if i < 0 && o.Failed == nil && o.Used == nil {
 		lines = append(lines, "nothing any more: "+p.describeCommand("apply", "")+" retires it now")
 	}
 	for _, name := range o.Alarms {
@@ -193,6 +197,11 @@ func (p page) describeGate(s plan.SourceReport, o plan.OwedReport, w plan.Wait) 
 		return joinNonEmpty("you: "+what+", then", screen.Whole(command))
 	case plan.InUse:
 		return p.describeUsers(o, w) + until
+	case plan.Witness:
+		if o.Used == nil {
+			return w.Detail + until
+		}
+		return p.describeUse(s, o, "; asked again at "+p.formatMoment(w.Until))
 	case plan.Settling:
 		return "time" + until + ": " + w.Detail
 	case plan.Frozen:
@@ -204,6 +213,18 @@ func (p page) describeGate(s plan.SourceReport, o plan.OwedReport, w plan.Wait) 
 	default:
 		return w.Detail + until
 	}
+}
+
+// describeUse returns who uses an old credential, as its target saw last, and what a person can do about it.
+func (p page) describeUse(s plan.SourceReport, o plan.OwedReport, again string) string {
+	text := "its target, which sees it used: " + o.Used.Seen
+	if !o.Used.Ends.IsZero() {
+		text += "; older than the proof that everybody left: that counts until " + p.formatMoment(o.Used.Ends)
+	}
+	if !o.Used.Accepted.IsZero() && !o.Used.Accepted.Before(o.Used.Last) {
+		return text + "; accepted at " + p.formatMoment(o.Used.Accepted) + again
+	}
+	return text + again + "\nif it may be cut off: " + p.describeCommand("accept", s.Name+" --sessions")
 }
 
 // describeVeto returns a person's RETAIN: whose, since when, and how it comes off.

@@ -32,7 +32,8 @@ func Propagate(env *manifest.Environment, key string, closed []*manifest.Environ
 				Action:   []string{"secretsmanager:UpdateSecretVersionStage"},
 				Resource: n.sourceARNs(mayWrite),
 				Condition: stageCondition(
-					history.Live+"*", history.Past+"*", history.Seen, history.Deadline+"*", history.Taken+"*", history.Ask+"*", history.Failed+"*"),
+					history.Live+"*", history.Past+"*", history.Seen, history.Deadline+"*", history.Taken+"*", history.Ask+"*", history.Failed+"*",
+					history.Used+"*", history.Sessions+"*"),
 			},
 		),
 		omitWithoutResource(
@@ -87,7 +88,7 @@ func Propagate(env *manifest.Environment, key string, closed []*manifest.Environ
 // role's policy once. A label of sources means nothing on a bucket.
 func (n names) onlyItsLabelsAndTags() []Statement {
 	labels := []string{history.AWSCurrent, history.Held + "*", history.Past + "*", history.Gone + "*"}
-	for _, label := range []string{history.Live, history.Deadline, history.Taken, history.Ask, history.Failed} {
+	for _, label := range []string{history.Live, history.Deadline, history.Taken, history.Ask, history.Failed, history.Used, history.Sessions} {
 		labels = append(labels, label+"*")
 	}
 	everything := []string{n.ARN("secretsmanager", "secret:*")}
@@ -260,7 +261,7 @@ func Rotate(env *manifest.Environment, key string, network bool) Document {
 				Resource: own,
 				Condition: stageCondition(
 					history.AWSCurrent, history.AWSPending, history.Live+"*", history.Past+"*", history.Taken+"*",
-					history.Making+"*", history.Declared+"*", history.Rollback),
+					history.Making+"*", history.Declared+"*", history.Used+"*", history.Rollback),
 			},
 		),
 		throughSecretsManager(key, decrypting, read),

@@ -120,6 +120,7 @@ func Platform(env *manifest.Environment, key string) Document {
 					history.Retained+"*",
 					history.Deadline+"*",
 					history.Declared+"*",
+					history.Sessions+"*",
 				),
 			},
 		),

@@ -67,7 +67,9 @@ func TestApplicationsSecretsRotateOnMariaDB(t *testing.T) {
 	d := openDatabase(t, ofApplications, m.CA, database{
 		texts: applicationTexts(m),
 		accepts: func(user, password string) bool {
-			return m.Open(t, user, password).PingContext(t.Context()) == nil
+			db := m.Open(t, user, password)
+			defer db.Close() //nolint:errcheck // an open session would keep the login alive
+			return db.PingContext(t.Context()) == nil
 		},
 		read: func(s manifest.Source, v rotate.Values) (sqluser.Login, error) {
 			return mysql.New(s, sqluser.Admin{}).ReadLogin(v)

@@ -48,6 +48,7 @@ func listSections() []section {
 		{"sources.NAME.rotate.http.calls.create", reflect.TypeFor[vendorapi.Create]()},
 		{"sources.NAME.rotate.http.calls.test", reflect.TypeFor[vendorapi.Test]()},
 		{"sources.NAME.rotate.http.calls.revoke", reflect.TypeFor[vendorapi.Revoke]()},
+		{"sources.NAME.rotate.http.calls.last_used", reflect.TypeFor[vendorapi.LastUsed]()},
 		{"sources.NAME.rotate.http.calls.find", reflect.TypeFor[vendorapi.Find]()},
 		{"sources.NAME.rotate.managed", reflect.TypeFor[manifest.RotateManaged]()},
 		{"sources.NAME.rotate.never", reflect.TypeFor[manifest.RotateNever]()},

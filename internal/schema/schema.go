@@ -135,7 +135,7 @@ func refineDefinitions(definitions jsonschema.Definitions) {
 	field("RotateHTTP", "vendor").Enum = toValues(slices.Sorted(maps.Keys(manifest.Vendors()))...)
 	field("RotateRandom", "pair").Enum = toValues(manifest.KeyPairs()...)
 	field("Login", "sslmode").Enum = toValues("verify-full", "verify-ca", "require", "disable")
-	for _, call := range []string{"Create", "Test", "Revoke", "Find"} {
+	for _, call := range []string{"Create", "Test", "Revoke", "LastUsed", "Find"} {
 		field(call, "method").Enum = toValues("GET", "POST", "PUT", "PATCH", "DELETE")
 		field(call, "retry").Enum = toValues(vendorapi.RetryNever, vendorapi.RetryThrottled, vendorapi.RetryIdempotent)
 	}

@@ -29,6 +29,9 @@ type database struct {
 	spared    map[string]bool      // logins that an emergency has ended, as it said: nobody need be told that they are refused
 	made      int
 
+	sessions []openSession        // who is logged in besides the consumers
+	allowed  map[string]time.Time // by user: a person has accepted that who is logged in until then is cut off
+
 	taken map[string]time.Time // logins that something late has taken away, and until when they have to be set again
 }
 
@@ -39,7 +42,7 @@ func (w *World) openDatabases() map[string]*database {
 		if !slices.Contains([]string{manifest.Postgres, manifest.MySQL}, s.Rotate.Kind()) && (w.fleet == nil || s.Name != "db") {
 			continue
 		}
-		d := &database{w: w, source: s, key: s.KeyNames()[0], passwords: map[string]string{}, installed: map[string]time.Time{}, spared: map[string]bool{}, taken: map[string]time.Time{}}
+		d := &database{w: w, source: s, key: s.KeyNames()[0], passwords: map[string]string{}, installed: map[string]time.Time{}, spared: map[string]bool{}, taken: map[string]time.Time{}, allowed: map[string]time.Time{}}
 		if f := s.Database().Fields; f != nil {
 			d.key = f.Password
 		} else if urls := s.Database().URL; len(urls) > 0 {
@@ -347,8 +350,12 @@ func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 		if err := r.checkFence(user, e.Since); err != nil {
 			return err
 		}
+		if err := r.judgeSessions(user, e.Witness); err != nil {
+			return err
+		}
 		if r.acceptsLogin(owed) {
 			r.checkRetiring(owed, vetoes)
+			r.checkLoggedIn(user, secret.Reveal(owed[r.key]))
 		}
 		r.alterUser(user, "")
 		return nil

@@ -21,7 +21,7 @@ const slowly = "rotate db\npass\nwait 5m\npass\nwait 10m\npass\nwait 13m\npass"
 // What others can do at any call of rotary's. A pass, or a rotation, is another rotary's: it works beside the first.
 var (
 	besideTheFleet = []string{
-		"put db", "back db", "move db", "begin db", "rotate db", "retain db", "unretain db",
+		"put db", "back db", "move db", "begin db", "rotate db", "retain db", "unretain db", "login db", "logout db", "allow db",
 		"release api", "break api", "redeploy api", "deployold api", "deployold api 1", "copy api", "paste api", "pass", "wait 3m",
 	}
 	besideTheDrivers = slices.Concat(besideTheFleet, []string{

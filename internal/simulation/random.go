@@ -26,6 +26,7 @@ var drawn = []weighted{
 	{"edit dashboard", 2}, {"foreign dashboard", 1}, {"failbuild dashboard", 2}, {"rollback dashboard", 2}, {"promote dashboard", 2}, {"push dashboard", 2},
 	{"outage vercel", 1}, {"outage github", 1}, {"outage ecs", 1}, {"mend", 4},
 	{"retain db", 1}, {"unretain db", 2},
+	{"login db", 2}, {"logout db", 2}, {"allow db", 2},
 }
 
 // months is the number of rotations in a random schedule, each with what comes with it, ten days apart.

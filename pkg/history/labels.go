@@ -26,6 +26,8 @@ const (
 	Failed   = "FAILED-"   // + count, times and the last error: the retirement of this source version failed; plan.Failure
 	Deadline = "DEADLINE-" // + unix time or "none", + "-" + start of the version id: see Emergency
 	Declared = "DECLARED-" // + start of the version id: its rotation may move what nobody can look for
+	Used     = "USED-"     // + count, times and what was seen: its target sees this owed version's credential used; plan.Use
+	Sessions = "SESSIONS-" // + unix time, + "-" + start of the version id: a person has accepted whoever uses it then
 )
 
 // MakingLabel returns the label that records that a rotator was asked to make version id.

@@ -18,3 +18,11 @@ const Deregistered = 11 * time.Minute
 
 // LookFresh is how old a look may be when something is retired because of it.
 const LookFresh = time.Minute
+
+// SessionsLinger is how long a session of an owed login vetoes its retirement where it began before every consumer was
+// seen without the login: poolers and dead machines keep such sessions. Whoever still works with one is seen by then.
+const SessionsLinger = 24 * time.Hour
+
+// AcceptanceHolds is how long what a person has accepted (Sessions) covers what begins after it: a client that connects
+// again and again would else never be accepted, and a pass comes well within.
+const AcceptanceHolds = 15 * time.Minute

@@ -136,7 +136,8 @@ func (s State) namesOfAlarms(source Source, v history.Version) []string {
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
 	limit := source.owedTooLong()
-	if age := s.Now.Sub(source.OwedSince(v)); age > limit {
+	use, _ := UseOf(v)
+	if age := s.Now.Sub(source.OwedSince(v)); age > limit && s.Now.After(use.explainedBy()) {
 		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(
 			"version %s was replaced %s ago and is not retired; rotary status %s says what blocks it",
 			history.Short(v.ID), formatAge(age), s.Environment)})

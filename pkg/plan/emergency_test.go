@@ -51,7 +51,7 @@ func TestBeforeAnEmergencysDeadlineEveryGateIsAsked(t *testing.T) {
 
 func TestAnEmergencyWithoutADeadlineForcesNothing(t *testing.T) {
 	s := urgent(time.Time{})
-	if diff := cmp.Diff([]Advance{{Source: "db", Version: sid(1), Current: sid(2)}}, Make(s).Advances); diff != "" {
+	if diff := cmp.Diff([]Advance{{Source: "db", Version: sid(1), Current: sid(2), Proof: noon.Add(-time.Hour)}}, Make(s).Advances); diff != "" {
 		t.Errorf("advances (-want +got):\n%s", diff)
 	}
 	s.web().InPlay = append(s.web().InPlay, bid(present, 1))

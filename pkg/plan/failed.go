@@ -120,11 +120,15 @@ func alarmsOfFailure(source Source, v history.Version) []Alarm {
 	return []Alarm{{RetirementFailed, source.Name, "version " + history.Short(v.ID) + ": " + f.String()}}
 }
 
-// forgetFailures takes FAILED off versions that are not owed any more.
+// forgetFailures takes what is remembered of a retirement off versions that are not owed any more: FAILED, USED, and
+// SESSIONS, which a person has put.
 func (p *Plan) forgetFailures(s State, source Source) {
-	if s.Mode != manifest.Observe && source.Frozen == "" {
-		owed := source.Owed()
-		for _, m := range source.Placements(history.Failed) {
+	if s.Mode == manifest.Observe || source.Frozen != "" {
+		return
+	}
+	owed := source.Owed()
+	for _, kind := range []string{history.Failed, history.Used, history.Sessions} {
+		for _, m := range source.Placements(kind) {
 			if !slices.ContainsFunc(owed, func(v history.Version) bool { return v.ID == m.Version }) {
 				p.Drops = append(p.Drops, Mark{Secret: source.Secret, Label: m.Label, From: m.Version})
 			}

@@ -257,9 +257,6 @@ func checkDeployable(s State, _ Plan, d debt) (Wait, bool) {
 	return Wait{}, false
 }
 
-// checkWitness objects while the target reports that the credential is in use. No target is asked yet.
-func checkWitness(State, Plan, debt) (Wait, bool) { return Wait{}, false }
-
 // checkSettling objects until nothing can come back that carries the credential.
 func checkSettling(s State, _ Plan, d debt) (Wait, bool) {
 	until := d.settlesAt(s)
@@ -310,17 +307,8 @@ func (d debt) settlesAt(s State) time.Time {
 	at := d.source.SeenPast(d.version).Add(history.LateWrite)
 	wait := s.settlingTime()
 	for _, b := range s.Buckets {
-		for _, bv := range b.Versions {
-			if label, aged := agedAt(bv); aged && d.isCarried(b, bv) {
-				at = laterOf(at, label.Add(wait))
-			}
-		}
-		for _, c := range b.Consumers {
-			for _, m := range c.Moves {
-				if d.mayBeCarried(s, b, m.Version) {
-					at = laterOf(at, m.At.Add(wait))
-				}
-			}
+		if left := d.leftAt(s, b); !left.IsZero() {
+			at = laterOf(at, left.Add(wait))
 		}
 	}
 	return at

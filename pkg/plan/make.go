@@ -77,6 +77,9 @@ type Advance struct {
 	Version string `json:"version"`
 	Current string `json:"current"`
 	Forced  bool   `json:"forced,omitempty"` // an emergency's deadline has passed: the gates were not asked
+	// Proof is since when every consumer is known to be without the credential: who uses it after that is somebody else.
+	// Zero where Forced.
+	Proof time.Time `json:"proof,omitzero"`
 }
 
 // Wait names something that is not done now, and why.
@@ -356,9 +359,11 @@ func (p *Plan) retireOwed(s State, source Source) {
 		waits, forced := s.askGates(*p, d), s.isOverdue(d)
 		if len(waits) == 0 && (forced || !advancing) {
 			advancing = true
-			p.Advances = append(p.Advances, Advance{
-				Source: source.Name, Version: d.version.ID, Current: current.ID, Forced: forced,
-			})
+			a := Advance{Source: source.Name, Version: d.version.ID, Current: current.ID, Forced: forced}
+			if !forced {
+				a.Proof = d.provenAt(s).UTC()
+			}
+			p.Advances = append(p.Advances, a)
 		}
 		if len(waits) > 0 {
 			p.Waits = append(p.Waits, waits[0].endAt(source.Dies(d.version)))

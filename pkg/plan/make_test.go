@@ -435,7 +435,7 @@ func TestOneOwedVersionOfASourceIsAdvancedAtATimeTheOldestThatMayGo(t *testing.T
 	s := three()
 	s.db().Versions[0].Labels = append(s.db().Versions[0].Labels, history.Retain)
 	plans(t, s, "advance db 00000001", "wait db retained")
-	if a := Make(s).Advances[0]; a != (Advance{Source: "db", Version: sid(1), Current: sid(2)}) {
+	if a := Make(s).Advances[0]; a != (Advance{Source: "db", Version: sid(1), Current: sid(2), Proof: noon.Add(-time.Hour)}) {
 		t.Errorf("the advance is %+v", a)
 	}
 }

@@ -116,6 +116,8 @@ type OwedReport struct {
 	Dies    time.Time `json:"dies,omitzero"` // at an emergency's deadline, whoever uses it
 	Blocked []Wait    `json:"blocked,omitempty"`
 	Failed  *Failure  `json:"failed,omitempty"` // where its retirement has failed
+	// Used is who uses it, as its target saw last; nil where no use was seen.
+	Used *UseReport `json:"used,omitempty"`
 	// Kept lists the labels RETAIN and ROLLBACK that it carries.
 	Kept     []string `json:"kept,omitempty"`
 	Retained *Veto    `json:"retained,omitempty"` // where a person keeps it
@@ -226,7 +228,7 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 		dies, _ := source.Dies(d.version)
 		r.Owed = append(r.Owed, OwedReport{
 			Version: d.version.ID, Made: d.version.Created, Since: source.OwedSince(d.version), Dies: dies, Blocked: s.askGates(p, d),
-			Failed: failureOf(d.version), Kept: listKept(d.version), Retained: findRetained(source, d.version),
+			Failed: failureOf(d.version), Used: useOf(d.version), Kept: listKept(d.version), Retained: findRetained(source, d.version),
 			HeldBy: s.listHolders(d), Alarms: s.namesOfAlarms(source, d.version),
 		})
 	}

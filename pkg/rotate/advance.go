@@ -22,7 +22,8 @@ import (
 // The caller has just seen every gate open. Advance reads the labels again and does nothing, without an error, where
 // the version is no longer owed; it fails where AWSCURRENT is not the version the gates were checked against, or
 // where somebody retains the version. Where no deadline of an emergency has passed, it fails too where the version was
-// seen not to be current less than history.LateWrite ago. Repeatable after a crash at any point; an AWSPENDING that one
+// seen not to be current less than history.LateWrite ago. Where the target sees the credential used, nothing is retired:
+// that is remembered in the version's USED label, without an error. Repeatable after a crash at any point; an AWSPENDING that one
 // left comes off.
 func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 	h, owed, still, err := j.lookAtOwed(ctx, a)
@@ -42,6 +43,9 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 		}
 	}
 	ended, err := j.retireOwed(ctx, h, owed, a)
+	if used, is := errors.AsType[*InUse](err); is {
+		return j.noteUse(ctx, h, owed, used)
+	}
 	if err != nil {
 		return err
 	}
@@ -126,6 +130,7 @@ func (j Job) retireOwed(
 			return j.readOthers(ctx, h.Secret, a.Current, used.ID, nextID(owed.ID, a.Current))
 		},
 		Elsewhere: j.readElsewhere,
+		Witness:   j.newWitness(owed, a),
 	})
 	if err != nil {
 		return false, fmt.Errorf("retire version %s of %s: %w", history.Short(owed.ID), j.Source.Name, err)
@@ -134,6 +139,12 @@ func (j Job) retireOwed(
 		return true, nil
 	}
 	return true, j.putNext(ctx, h, owed.ID, a.Current, base, next)
+}
+
+// newWitness returns what the rotator judges by who uses the owed credential.
+func (j Job) newWitness(owed history.Version, a plan.Advance) Witness {
+	accepted, _ := owed.TimeOf(history.Sessions)
+	return Witness{Now: j.Store.Now(), Proof: a.Proof, Accepted: accepted, Forced: a.Forced}
 }
 
 // isShared reports whether another version stands for the dying one's credential: see Identified.

@@ -37,7 +37,9 @@ type Rotator interface {
 	Test(ctx context.Context, pending Values) error
 	// Retire makes the target refuse what is owed. Where a credential moves in several versions it instead returns
 	// the next one, which becomes current; nil means that what was owed is dead. It never ends a credential that a
-	// rotation later than e.Since has installed, if the target can tell: then the error wraps ErrSuperseded.
+	// rotation later than e.Since has installed, if the target can tell: then the error wraps ErrSuperseded. Where the
+	// target can tell who uses the credential, Retire asks it immediately before it ends anything; where
+	// e.Witness.Judge objects, it changes nothing, and the error wraps that *InUse.
 	Retire(ctx context.Context, e End) (next Values, err error)
 }
 
@@ -91,6 +93,8 @@ type End struct {
 	Others func(context.Context) ([]Other, error)
 	// Elsewhere reads what the other sources of the environment hold.
 	Elsewhere Elsewhere
+	// Witness judges who still uses the owed credential, where the target can tell.
+	Witness Witness
 }
 
 // Unrepeatable is a Rotator whose Create makes something at the target that a second try would make again. Before it is

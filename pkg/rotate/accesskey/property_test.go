@@ -112,8 +112,9 @@ func TestRetireTouchesTheOwedKeyAlone(t *testing.T) {
 		}
 		owed := rapid.SampledFrom(all).Draw(rt, "owed")
 		end := rotate.End{Owed: owed.Values, Current: s.Current, Forced: rapid.Bool().Draw(rt, "forced")}
+		end.Witness = rotate.Witness{Now: w.Clock.Now(), Proof: w.Clock.Now().Add(-history.LateWrite), Forced: end.Forced}
 		next, err := w.newRotator().Retire(t.Context(), end)
-		inUse := owed.used && w.Clock.Now().Sub(owed.usedAt) < history.LateWrite && !end.Forced && owed.status == iam.Active
+		inUse := owed.used && owed.usedAt.After(end.Witness.Proof) && !end.Forced && owed.status == iam.Active
 		if next != nil || (err != nil) != (inUse && !owed.current) {
 			rt.Fatalf("error is %v", err)
 		}

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rotary-secrets/rotary/pkg/awserr"
-	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -53,9 +52,9 @@ func (r *Rotator) isUser(who *sts.GetCallerIdentityOutput) bool {
 // Retire makes the key Inactive; the next rotation deletes it. Until then a person can make it Active again.
 // Repeatable.
 //
-// Every consumer was seen without the key, at least history.LateWrite ago: until then one may have used it. So a use
-// since is by somebody whom rotary does not know, and Retire fails with its service and region, unless e is Forced. IAM
-// learns of a use minutes after it, or later: that it knows of none proves nothing.
+// A use after e.Witness.Proof, from which on every consumer was seen without the key, is by somebody whom rotary does not
+// know: Retire fails with a *rotate.InUse that names its time, service and region, unless a person has accepted it or e is
+// Forced. IAM keeps the last use only, and learns of it minutes after it, or later: that it knows of none proves nothing.
 //
 // Where IAM does not list the key for the user, Retire returns nil if AWS refuses the key, and an error if AWS accepts
 // it.
@@ -76,7 +75,7 @@ func (r *Rotator) Retire(ctx context.Context, e rotate.End) (values, error) {
 		return nil, nil
 	}
 	if !e.Forced {
-		if err := r.checkUnused(ctx, id); err != nil {
+		if err := r.judgeUse(ctx, id, e.Witness); err != nil {
 			return nil, err
 		}
 	}
@@ -103,14 +102,13 @@ func (r *Rotator) checkDead(ctx context.Context, owed values) error {
 		id, aws.ToString(who.Arn), r.user)
 }
 
-// checkUnused fails where IAM knows of a use of the key within history.LateWrite.
-func (r *Rotator) checkUnused(ctx context.Context, id string) error {
+// judgeUse returns a *rotate.InUse where the last use of the key that IAM knows of vetoes its end.
+func (r *Rotator) judgeUse(ctx context.Context, id string, w rotate.Witness) error {
 	last, err := r.lastUse(ctx, id)
-	if err != nil || last == nil || last.ago >= history.LateWrite {
+	if err != nil || last == nil {
 		return err
 	}
-	return fmt.Errorf("access key %s was used %s ago, for %s in %s, although every consumer was seen without it: "+
-		"find out who uses it; it stays Active", id, last.ago.Round(time.Second), last.service, last.region)
+	return w.Judge([]rotate.Use{{Ago: last.ago, Certain: true, Address: last.region, By: last.service}})
 }
 
 // use is the last use of a key that IAM knows of.

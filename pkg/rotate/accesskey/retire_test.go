@@ -23,20 +23,27 @@ import (
 // What IAM knows of the last use, and what becomes of the owed key.
 func TestAKeyThatIsStillUsedStaysActive(t *testing.T) {
 	for name, c := range map[string]struct {
-		ago    time.Duration // of the last use; 0: never
-		lag    time.Duration
-		forced bool
-		stays  bool
+		ago      time.Duration // of the last use; 0: never
+		proven   time.Duration // how long ago every consumer was seen without it
+		lag      time.Duration
+		accepted time.Duration // how long ago; 0: never
+		forced   bool
+		stays    bool
 	}{
-		"never used":                        {},
-		"used long ago":                     {ago: 240 * time.Hour},
-		"used when the last could land":     {ago: history.LateWrite},
-		"used after that":                   {ago: history.LateWrite - time.Second, stays: true},
-		"used just now":                     {ago: time.Second, stays: true},
-		"used just now, but it must die":    {ago: time.Second, forced: true},
-		"used just now, and not known yet":  {ago: time.Second, lag: time.Hour}, // that no use is known proves nothing
-		"used a while ago, and known since": {ago: 6 * time.Minute, lag: 5 * time.Minute, stays: true},
-		"used before, and known since":      {ago: 11 * time.Minute, lag: 10 * time.Minute}, // a consumer may have, until it was withdrawn
+		"never used":                           {proven: time.Hour},
+		"used before every consumer left it":   {ago: 240 * time.Hour, proven: time.Hour},
+		"used when the last one left it":       {ago: time.Hour, proven: time.Hour},
+		"used after that":                      {ago: time.Hour - time.Second, proven: time.Hour, stays: true},
+		"used long after that, and long ago":   {ago: 48 * time.Hour, proven: 96 * time.Hour, stays: true},
+		"used just now":                        {ago: time.Second, proven: time.Hour, stays: true},
+		"used just now, but it must die":       {ago: time.Second, proven: time.Hour, forced: true},
+		"used just now, and not known yet":     {ago: time.Second, proven: time.Hour, lag: time.Hour}, // that no use is known proves nothing
+		"used a while ago, and known since":    {ago: 6 * time.Minute, proven: 7 * time.Minute, lag: 5 * time.Minute, stays: true},
+		"used before, and known since":         {ago: 11 * time.Minute, proven: 7 * time.Minute, lag: 10 * time.Minute},
+		"used, and a person accepts that":      {ago: time.Minute, proven: time.Hour, accepted: time.Second},
+		"used a little after it was accepted":  {ago: time.Second, proven: time.Hour, accepted: history.AcceptanceHolds},
+		"used after it was accepted":           {ago: time.Second, proven: time.Hour, accepted: history.AcceptanceHolds + 2*time.Second, stays: true},
+		"used, and nobody has said since when": {ago: 48 * time.Hour, stays: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -48,11 +55,20 @@ func TestAKeyThatIsStillUsedStaysActive(t *testing.T) {
 				w.Advance(c.ago)
 			}
 			for range 2 {
-				next, err := w.newRotator().Retire(t.Context(), rotate.End{Owed: owed, Current: current, Forced: c.forced})
-				if next != nil || (err != nil) != c.stays {
+				now := w.Clock.Now()
+				end := rotate.End{Owed: owed, Current: current, Forced: c.forced, Witness: rotate.Witness{Now: now, Forced: c.forced}}
+				if c.proven > 0 {
+					end.Witness.Proof = now.Add(-c.proven)
+				}
+				if c.accepted > 0 {
+					end.Witness.Accepted = now.Add(-c.accepted)
+				}
+				next, err := w.newRotator().Retire(t.Context(), end)
+				used, is := errors.AsType[*rotate.InUse](err)
+				if next != nil || (err != nil) != c.stays || is != c.stays || is && !used.Ends.IsZero() {
 					t.Fatalf("error is %v", err)
 				}
-				for _, want := range []string{"access key " + keyIDIn(owed), c.ago.String() + " ago", "for s3 in us-west-2", "find out who uses it", "stays Active"} {
+				for _, want := range []string{"used at " + now.Add(-c.ago).UTC().Format("2006-01-02 15:04 MST"), "for s3 in us-west-2"} {
 					if c.stays && !strings.Contains(err.Error(), want) {
 						t.Errorf("error is %q, want %q in it", err, want)
 					}

@@ -207,13 +207,16 @@ func (r *Rotator) askUntil(
 // Retire revokes the owed credential with the current one, or with the administrator's, and then sees the vendor
 // refuse it. Where the vendor still accepts it that is an error, and the next try asks again: a LIVE label comes off
 // only for what is dead. Without a revoke in the description it only looks whether the credential has ended. A version
-// that holds no credential has nothing to revoke.
+// that holds no credential has nothing to revoke. Where the vendor tells of a use that vetoes it, nothing is revoked.
 func (r *Rotator) Retire(ctx context.Context, e rotate.End) (rotate.Values, error) {
 	if !r.holdsCredential(e.Owed) {
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, longestMethod)
 	defer cancel()
+	if err := r.judgeUse(ctx, e); err != nil {
+		return nil, err
+	}
 	if revoke := r.api.Revoke; revoke != nil {
 		n := r.namesFor(e.Current)
 		n.owed = e.Owed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -17,12 +18,19 @@ type life struct {
 	t        *testing.T
 	rotator  *Rotator
 	versions []rotate.Values
+	witness  rotate.Witness // of its retirements
 }
+
+// noon is when retirements begin, and accepted their witness where a person has accepted the sessions.
+var (
+	noon     = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	accepted = rotate.Witness{Now: noon, Proof: noon.Add(-time.Hour), Accepted: noon}
+)
 
 // live begins with a first version that somebody has put.
 func (g *target) live(t *testing.T, first rotate.Values) *life {
 	t.Helper()
-	return &life{target: g, t: t, rotator: g.rotator(), versions: []rotate.Values{first}}
+	return &life{target: g, t: t, rotator: g.rotator(), versions: []rotate.Values{first}, witness: accepted}
 }
 
 // entry changes the source's entry in the manifest.
@@ -80,7 +88,7 @@ func (l *life) retire() {
 }
 
 func (l *life) end(owed rotate.Values) error {
-	_, err := l.rotator.Retire(l.t.Context(), rotate.End{Owed: owed, Current: l.current(), Others: func(context.Context) ([]rotate.Other, error) {
+	_, err := l.rotator.Retire(l.t.Context(), rotate.End{Owed: owed, Current: l.current(), Witness: l.witness, Others: func(context.Context) ([]rotate.Other, error) {
 		var all []rotate.Other
 		for _, v := range l.versions[:len(l.versions)-1] {
 			all = append(all, rotate.Other{Values: v, Live: true})

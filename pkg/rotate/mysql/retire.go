@@ -5,15 +5,15 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // Retire implements sqluser.Server. It logs in with what is owed, replaces its own password by a secret that nobody
-// keeps, and sees that the login is refused from then on. Where that is asked for, it then ends the user's other
-// sessions on that server, not on its replicas.
+// keeps, and sees that the login is refused from then on. Immediately before, it looks for the user's other sessions on
+// that server, not on its replicas: where they veto it, nothing is changed. Where that is asked for, it then ends those
+// that are accepted.
 //
 // A refused login is dead already, if the administrator too sees that no account has that password any more; a crash
 // may have come between the two, so the administrator ends the sessions then. Any other failure is an error. A server
@@ -30,6 +30,9 @@ func (s *server) Retire(ctx context.Context, e sqluser.Retirement) error {
 		return fmt.Errorf("log in with the owed credential: %w", err)
 	}
 	defer one.Close(ctx)
+	if err := one.judgeSessions(ctx, e); err != nil {
+		return err
+	}
 	hash, err := computeHash(native, secret.New(rand.Text()+rand.Text()))
 	if err != nil {
 		return err
@@ -41,10 +44,8 @@ func (s *server) Retire(ctx context.Context, e sqluser.Retirement) error {
 	if err != nil {
 		return err
 	}
-	if e.EndSessions {
-		if err := one.killSessions(ctx, owed.User); err != nil {
-			return err
-		}
+	if err := one.endAccepted(ctx, e); err != nil {
+		return err
 	}
 	accepted, err := sqluser.Accepts(ctx, s, owed)
 	if err == nil && accepted {
@@ -91,10 +92,7 @@ func (s *server) checkLocked(ctx context.Context, e sqluser.Retirement, locked e
 	if !strict || answer != accountLocked {
 		return fmt.Errorf("log in with the owed credential: %w", locked)
 	}
-	if e.EndSessions {
-		return admin.killSessions(ctx, e.Owed.User)
-	}
-	return nil
+	return admin.endAccepted(ctx, e)
 }
 
 // withoutDatabase is a login that does not depend on a database.
@@ -119,7 +117,7 @@ func (s *server) retireRefused(ctx context.Context, e sqluser.Retirement) error 
 	if shares, err := e.SharesUser(ctx); err != nil || shares {
 		return err // the sessions may be the other version's readers'
 	}
-	return admin.killSessions(ctx, e.Owed.User)
+	return admin.endAccepted(ctx, e)
 }
 
 // checkForgotten fails where an account of the user still has its password, or may have it.
@@ -133,30 +131,6 @@ func (s *session) checkForgotten(ctx context.Context, l sqluser.Login) error {
 		if same, known := matchesHash(a[0], a[1], l.Password); same || !known {
 			return errors.New("the server refuses its login, but an account of its user, for another host or with a " +
 				"certificate, may still accept that password: change the account's password or drop it by hand")
-		}
-	}
-	return nil
-}
-
-// killSessions ends a user's sessions but this one. One that has ended by itself is no error.
-func (s *session) killSessions(ctx context.Context, user string) error {
-	const doing = "end the user's sessions"
-	self, err := s.one(ctx, doing, "SELECT CONNECTION_ID()")
-	if err != nil {
-		return err
-	}
-	sessions, err := s.rows(ctx, doing, "SHOW PROCESSLIST")
-	if err != nil {
-		return err
-	}
-	for _, one := range sessions { // Id, User, ...
-		id, err := strconv.ParseUint(one[0], 10, 64)
-		if err != nil || one[0] == self || one[1] != user {
-			continue
-		}
-		err = s.do(ctx, doing, "KILL "+strconv.FormatUint(id, 10))
-		if answer, is := errors.AsType[serverError](err); err != nil && (!is || answer != unknownThread) {
-			return err
 		}
 	}
 	return nil

@@ -123,7 +123,7 @@ func sessionsEndOnlyWhereThatIsWanted(t *testing.T, g *target) {
 			now := l.login(l.current())
 			answers, another := g.session(t, app, password), g.session(t, app, password)
 			bystander, successor := g.session(t, other, otherPassword), g.session(t, now.User, secret.Reveal(now.Password))
-			if _, err := l.rotator.Retire(t.Context(), rotate.End{Owed: l.versions[0], Current: l.current(), Forced: c.forced}); err != nil {
+			if _, err := l.rotator.Retire(t.Context(), rotate.End{Owed: l.versions[0], Current: l.current(), Forced: c.forced, Witness: l.witness}); err != nil {
 				t.Fatal(err)
 			}
 			if end := c.wanted || c.forced; answers() == end || another() == end {

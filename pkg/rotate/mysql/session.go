@@ -67,6 +67,7 @@ func (s *server) driverConfig(l sqluser.Login, h sqluser.Host) (*driver.Config, 
 	c.User, c.Passwd = l.User, secret.Reveal(l.Password)
 	c.Timeout, c.ReadTimeout, c.WriteTimeout = connecting, answering, answering
 	c.Params = map[string]string{"sql_mode": sqlMode, "sql_quote_show_create": "1", "lock_wait_timeout": locking}
+	c.ConnectionAttributes = "program_name:" + programName
 	c.Logger = &driver.NopLogger{}
 	if dial := s.dial; dial != nil {
 		c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -39,7 +39,7 @@ func racing(t *testing.T, w *world) {
 		var group sync.WaitGroup
 		var retired, set error
 		group.Go(func() {
-			_, retired = r.Retire(t.Context(), rotate.End{Since: older.Since, Owed: older.Pending, Current: w.now()})
+			_, retired = r.Retire(t.Context(), rotate.End{Since: older.Since, Owed: older.Pending, Current: w.now(), Witness: accepted})
 		})
 		group.Go(func() { set = r.Set(t.Context(), middle) })
 		group.Go(func() {
@@ -97,7 +97,7 @@ func commented(t *testing.T, w *world) {
 	w.do("COMMENT ON ROLE " + canary + " IS '[rotary: password of the rotation of yesterday]'")
 	before = w.roles()
 	w.refused(t, r.Set(t.Context(), back), "cannot be read", before)
-	if _, err := r.Retire(t.Context(), rotate.End{Since: to.Since, Owed: to.Pending, Current: again.Pending}); err != nil {
+	if _, err := r.Retire(t.Context(), rotate.End{Since: to.Since, Owed: to.Pending, Current: again.Pending, Witness: accepted}); err != nil {
 		t.Error(err)
 	}
 	if got := comment(canary + "_clone"); !strings.Contains(got, "2026-01-01") {
@@ -114,7 +114,7 @@ func retiredElsewhere(t *testing.T, w *world) {
 	w.adminURL = w.URL("keeper", "pw", "office")
 	owed, other := at(w.URL(canary, password, "shop")), at(w.URL("somebody", "pw", "shop"))
 	r := w.rotator(endSessions)
-	end := rotate.End{Since: day(1), Owed: owed, Current: other}
+	end := rotate.End{Since: day(1), Owed: owed, Current: other, Witness: accepted}
 	w.do("COMMENT ON ROLE " + canary + " IS '[rotary: password of the rotation of " + day(2).Format(time.RFC3339Nano) + "]'")
 	before := w.roles()
 	_, err := r.Retire(t.Context(), end)
@@ -169,7 +169,7 @@ func leftBehind(t *testing.T, w *world) {
 	w.do("COMMENT ON ROLE " + canary + " IS '[rotary: password of the rotation of " + day(9).Format(time.RFC3339Nano) + "]'")
 	w.adminURL = strings.Replace(w.URL(postgrestest.AdminUser, "x", "postgres"), w.Addr(), closedAddress(t), 1)
 	r := w.rotator()
-	if _, err := r.Retire(t.Context(), rotate.End{Since: day(1), Owed: w.now(), Current: at(w.URL("somebody", "pw", "postgres"))}); err != nil {
+	if _, err := r.Retire(t.Context(), rotate.End{Since: day(1), Owed: w.now(), Current: at(w.URL("somebody", "pw", "postgres")), Witness: accepted}); err != nil {
 		t.Fatal(err)
 	}
 	if w.logsIn(canary, password) {

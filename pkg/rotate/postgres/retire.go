@@ -11,8 +11,11 @@ import (
 
 // Retire implements sqluser.Server. It logs in with what is owed and replaces its own password by a secret that nobody
 // keeps, behind the fence: in the administrator's database. Where the user may not connect there, or may not change its
-// password (rds.restrict_password_commands of RDS), the administrator replaces it. A refused login is dead already; any other failure is an error. The end of the user's other sessions on
-// that server, not on its replicas, is sent in one message with it, so that no crash comes between them.
+// password (rds.restrict_password_commands of RDS), the administrator replaces it. A refused login is dead already; any other failure is an error.
+//
+// In the transaction that replaces the password, and immediately before it does, it looks for the user's other sessions on
+// that server, not on its replicas: where they veto it, nothing is changed. The end of those that are accepted is sent in
+// one message with it, so that no crash comes between them.
 //
 // A server that was left behind is fenced by nothing: no rotation sets a user there any more.
 //
@@ -48,13 +51,15 @@ func (s session) retireItself(ctx context.Context, e sqluser.Retirement) error {
 	if err := s.checkRetired(ctx, e); err != nil {
 		return err
 	}
+	if err := s.judgeSessions(ctx, e); err != nil {
+		return err
+	}
 	deeds := []statement{
 		{"change the user's own password", "ALTER ROLE SESSION_USER" + newScramble()},
 		{"commit", "COMMIT"},
 	}
-	if e.EndSessions {
+	if end, asked := endAccepted(e, "SESSION_USER"); asked {
 		deeds = append(deeds, beginAsItself()...)
-		end := statement{"end the user's other sessions", endSessionsOf("SESSION_USER")}
 		deeds = append(deeds, end, statement{"commit", "COMMIT"})
 	}
 	return s.do(ctx, deeds...)
@@ -88,12 +93,14 @@ func (s *server) retireAsAdministrator(ctx context.Context, e sqluser.Retirement
 	if err := admin.checkRetired(ctx, e); err != nil {
 		return err
 	}
+	if err := admin.judgeSessions(ctx, e); err != nil {
+		return err
+	}
 	deeds := []statement{
 		{"change the user's password", "ALTER ROLE " + identifier(e.Owed.User) + newScramble()},
 		{"commit", "COMMIT"},
 	}
-	if e.EndSessions { // once before, so that a missing right undoes everything, and once when nobody logs in any more
-		end := statement{"end the user's sessions", endSessionsOf(literal(e.Owed.User))}
+	if end, asked := endAccepted(e, literal(e.Owed.User)); asked { // once before, so that a missing right undoes everything, and once when nobody logs in any more
 		deeds = append(append([]statement{end}, deeds...), beginStatements()...)
 		deeds = append(deeds, end, statement{"commit", "COMMIT"})
 	}
@@ -102,11 +109,6 @@ func (s *server) retireAsAdministrator(ctx context.Context, e sqluser.Retirement
 
 // newScramble returns the option that sets a password which nobody keeps.
 func newScramble() string { return " PASSWORD " + literal(newVerifier(rand.Text()+rand.Text())) }
-
-// endSessionsOf ends all sessions of a user but this one.
-func endSessionsOf(user string) string {
-	return "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = " + user
-}
 
 // beginAsItself begins a transaction of the user who has logged in. It leaves nothing behind that a pooler would pass
 // on.

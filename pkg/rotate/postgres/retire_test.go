@@ -17,7 +17,7 @@ import (
 
 // end is the end of the canary's credential, beside a current version of another user.
 func (w *world) end(owed rotate.Values) rotate.End {
-	return rotate.End{Owed: owed, Current: at(w.URL("somebody", "pw", "postgres"))}
+	return rotate.End{Owed: owed, Current: at(w.URL("somebody", "pw", "postgres")), Witness: accepted}
 }
 
 func TestOnlyARefusedLoginIsDeadAlready(t *testing.T) {

@@ -66,7 +66,7 @@ func (s *server) connectConfig(l sqluser.Login, h sqluser.Host) (*pgconn.Config,
 	}
 	c.SSLNegotiation, c.ChannelBinding = l.Options["sslnegotiation"], l.Options["channel_binding"]
 	c.RequireAuth = authentication
-	c.RuntimeParams = map[string]string{"application_name": "rotary", "client_encoding": "UTF8"}
+	c.RuntimeParams = map[string]string{"application_name": applicationName, "client_encoding": "UTF8"}
 	if options := l.Options["options"]; options != "" {
 		c.RuntimeParams["options"] = options
 	}

@@ -226,10 +226,13 @@ func (w *world) turn(r *Rotator, now rotate.Values) (next rotate.Values) {
 	return next
 }
 
-// retire ends a credential.
+// accepted is the witness of a retirement whose sessions a person has accepted.
+var accepted = rotate.Witness{Now: day(3), Proof: day(2), Accepted: day(3)}
+
+// retire ends a credential, whose sessions a person has accepted.
 func (w *world) retire(r *Rotator, owed, current rotate.Values) {
 	w.t.Helper()
-	if next, err := r.Retire(w.t.Context(), rotate.End{Owed: owed, Current: current}); err != nil || next != nil {
+	if next, err := r.Retire(w.t.Context(), rotate.End{Owed: owed, Current: current, Witness: accepted}); err != nil || next != nil {
 		w.t.Fatalf("it is not retired: %v", err)
 	}
 }

@@ -67,8 +67,10 @@ type Retirement struct {
 	Admin  Login     // the administrator's; without hosts where it names none and nothing is Served
 	Served bool      // the administrator's server has the user; otherwise it is one that was left behind
 	Since  time.Time // when the owed version was created
-	// EndSessions asks for the end of the user's sessions: the manifest wants it, or an emergency's deadline has
-	// passed.
+	// Witness judges the user's sessions: where one vetoes, nothing is retired.
+	Witness rotate.Witness
+	// EndSessions asks for the end of those of the user's sessions that Witness has as accepted: the manifest wants it,
+	// or an emergency's deadline has passed.
 	EndSessions bool
 	// SharesUser reports whether another live version holds another password of the user.
 	SharesUser func(context.Context) (bool, error)
@@ -308,7 +310,8 @@ func (r *Rotator[S]) readRetirements(ctx context.Context, e rotate.End) (all []R
 		return nil, errors.New("its user is the administrator's own, of which rotary changes nothing: " +
 			"change its password by hand, then rotary retire --revoked")
 	}
-	d := Retirement{Since: e.Since, EndSessions: r.source.Database().EndSessions || e.Forced}
+	d := Retirement{Since: e.Since, Witness: e.Witness, EndSessions: r.source.Database().EndSessions || e.Forced}
+	d.Witness.Forced = e.Forced
 	d.SharesUser = func(ctx context.Context) (bool, error) { return r.sharesUser(ctx, owed[0].Login, e) }
 	served, left := r.splitServed(&admin, owed)
 	if d.Admin = admin.Login; len(served) > 0 {

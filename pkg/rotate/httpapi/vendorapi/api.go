@@ -25,6 +25,10 @@ type API struct {
 	// Lists credentials by name. Those called {{marker}} are an earlier try's, and are revoked. Default method: GET.
 	// Refuses: `{}`.
 	Find *Find `yaml:"find,omitempty" json:"find,omitempty"`
+	// Asks when the credential of which {{owed.KEY}} speaks was used last, immediately before it is revoked. A use after
+	// every consumer was seen without it stops that, until a person accepts it. Default method: GET.
+	// Refuses: `{}`.
+	LastUsed *LastUsed `yaml:"last_used,omitempty" json:"last_used,omitempty"`
 	// none: a new credential kills the old one at once. A duration, such as 24h: the old one lives so long. Default:
 	// until it is revoked.
 	// Example: `24h`. Refuses: `soon`.
@@ -87,6 +91,18 @@ type Test struct {
 type Revoke struct {
 	Call
 	// The statuses of a credential that had ended before. Test decides whether it has.
+	// Example: `[404]`. Refuses: `[4040]`.
+	Gone []int `yaml:"gone,omitempty" json:"gone,omitempty"`
+}
+
+// LastUsed asks when a credential was used last. {{owed.KEY}} is of the one that is to end, {{KEY}} of the current one.
+type LastUsed struct {
+	Call
+	// The JSONPath of the time in the answer: a text (RFC 3339), or seconds since 1970. Nothing there, null and "": it was
+	// never used.
+	// Example: `$.last_used_at`. Refuses: `last_used_at`.
+	At string `yaml:"at" json:"at"`
+	// The statuses of a credential that has ended.
 	// Example: `[404]`. Refuses: `[4040]`.
 	Gone []int `yaml:"gone,omitempty" json:"gone,omitempty"`
 }
@@ -157,6 +173,11 @@ func (a API) WithDefaults() API {
 		revoke := *a.Revoke
 		revoke.Call = revoke.withDefaults("DELETE", false)
 		a.Revoke = &revoke
+	}
+	if a.LastUsed != nil {
+		last := *a.LastUsed
+		last.Call = last.withDefaults("GET", false)
+		a.LastUsed = &last
 	}
 	if a.Find != nil {
 		find := *a.Find

@@ -74,6 +74,7 @@ func (s Scope) Check(api API) {
 	}
 	s.checkStatuses("test.refused", api.Test.Refused, 400, 499)
 	s.checkOverlap(api)
+	s.checkLastUsed(api.LastUsed)
 	s.checkRepeatable(api)
 }
 
@@ -96,6 +97,20 @@ func (s Scope) checkOverlap(api API) {
 	s.checkStatuses("revoke.gone", api.Revoke.Gone, 400, 499)
 	if len(api.Revoke.listNames(OwedName)) == 0 {
 		s.Report(s.Path+".revoke", s.Path+".revoke does not say which credential ends", "name it with {{owed.KEY}}")
+	}
+}
+
+// checkLastUsed checks how the vendor is asked for the last use of a credential.
+func (s Scope) checkLastUsed(last *LastUsed) {
+	if last == nil {
+		return
+	}
+	s.checkCall("last_used", last.Call, OwedName)
+	s.checkStatuses("last_used.gone", last.Gone, 400, 499)
+	s.checkJSONPath("last_used.at", last.At, true)
+	if len(last.listNames(OwedName)) == 0 {
+		s.Report(s.Path+".last_used", s.Path+".last_used does not say which credential it asks about",
+			"name it with {{owed.KEY}}")
 	}
 }
 
