@@ -48,12 +48,13 @@ type Pace struct {
 
 // App is the behaviour of an image.
 type App struct {
-	Crashes  bool          // it exits as soon as it starts
-	Presents []Presents    // credentials it sends
-	Verifies []Verifies    // credentials it accepts
-	Needs    []string      // environment variables without which it exits
-	Lasts    time.Duration // a task without a service stops by itself after that; 0: it runs until it is stopped
-	Bundle   string        // a variable that holds a JSON object of texts: it reads them as if each were a variable
+	Crashes   bool          // it exits as soon as it starts
+	Completes bool          // it does its work as soon as it starts, and exits with 0: a migration
+	Presents  []Presents    // credentials it sends
+	Verifies  []Verifies    // credentials it accepts
+	Needs     []string      // environment variables without which it exits
+	Lasts     time.Duration // a task without a service stops by itself after that; 0: it runs until it is stopped
+	Bundle    string        // a variable that holds a JSON object of texts: it reads them as if each were a variable
 
 	// Rejects reports whether the app exits because it cannot work with a value of its environment. Nil rejects
 	// nothing.

@@ -78,7 +78,7 @@ func newWorld(t *testing.T, lists ...sim.Lists) *world {
 			return w.hook()
 		},
 		Images: func(image string) (standin.App, bool) {
-			app := standin.App{Crashes: w.broken[image]}
+			app := standin.App{Crashes: w.broken[image], Completes: image == "migrate:1" && !w.broken[image]}
 			if image == "bundled:1" {
 				app.Bundle, app.Needs = "API_SECRETS", []string{"API_KEY", "DB_URL"}
 			}
