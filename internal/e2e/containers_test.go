@@ -178,7 +178,7 @@ func (s *scene) playPipeline() {
 	s.Advance(6 * time.Hour)
 	r := s.readReport()
 	i := slices.IndexFunc(r.Waits, func(w plan.Wait) bool { return w.Subject == "api" })
-	if want := "its pipeline deploys: bucket api-secrets is at version " + r.Buckets[0].Version[41:] + ", tasks run " + first[41:]; i < 0 || r.Waits[i].Detail != want {
+	if want := "waits for the pipeline of main/api to deploy (roll: false): bucket api-secrets is at version " + r.Buckets[0].Version[41:] + ", tasks run " + first[41:]; i < 0 || r.Waits[i].Detail != want {
 		t.Errorf("waits %+v, want %s", r.Waits, want)
 	}
 	if owed := owedReports(r, "vendor"); len(owed) != 1 || owed[0].Blocked[0].Reason != plan.InUse {

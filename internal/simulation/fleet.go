@@ -45,6 +45,9 @@ type member struct {
 	gone    map[string]time.Time // since when a version is withdrawn
 	moves   []plan.Move          // deployments onto and away from versions
 	lag     time.Duration        // for how long a version can still be deployed that is withdrawn
+	bake    time.Duration        // for how long the tasks before run on beside the new ones, when those are up
+	began   time.Time            // when its newest rollout began
+	rounds  int                  // how many rollouts it has begun
 }
 
 // deregistered is for how long ECS may still start a revision after it was deregistered.
@@ -76,6 +79,10 @@ func (m *member) callFleet(operation string, write bool, do func() (plan.Seen, e
 func (m *member) Status(context.Context) (plan.Seen, error) {
 	return m.callFleet("Describe", false, func() (plan.Seen, error) {
 		seen := plan.Seen{Running: m.running, Since: m.since, RollingTo: m.rolling, Settled: m.rolling == "", Changed: m.changed, Rest: fmt.Sprint(m.image), InPlay: m.inPlay(), Deployable: m.listRegistered(), Moves: slices.Clone(m.moves)}
+		if m.rolling != "" && m.bake > 0 {
+			seen.RollsTill = m.began.Add(m.bake)
+		}
+		seen.Bakes = m.bake
 		if m.foreign {
 			seen.Foreign, seen.RollingTo = "somebody's deployment", ""
 		}
@@ -115,26 +122,54 @@ func (m *member) Roll(_ context.Context, b bucket.Bucket) error {
 	return err
 }
 
-// startRollout starts a rollout. It fails after rollTime where the image is broken, and so does the way back; the
-// tasks that run stay.
+// startRollout starts a rollout. It fails after rollTime where the image is broken, and so does the way back, unless that
+// is what runs beside it until the end of a bake; the tasks that run stay.
 func (m *member) startRollout(version string) {
 	if m.isOn(version) {
 		return
 	}
 	m.noteMoves(version)
-	m.rolling, m.changed, m.ran[version] = version, m.w.Clock.Now(), true
+	if m.rolling != "" && m.bake > 0 { // its tasks run on until the end
+		m.tried = append(m.tried, m.rolling)
+	}
+	m.rounds++
+	round := m.rounds
+	m.rolling, m.changed, m.began, m.ran[version] = version, m.w.Clock.Now(), m.w.Clock.Now(), true
 	m.w.Clock.After(rollTime, "rollout of "+m.name, func() {
-		if m.rolling != version {
-			return
-		}
-		m.noteMoves(version)
-		m.rolling, m.changed, m.failed, m.foreign, m.stuck = "", m.w.Clock.Now(), "", false, m.broken
-		if m.broken {
-			m.failed, m.rest, m.fell, m.tried = version, m.image, m.w.Clock.Now(), append(m.tried, version)
-		} else {
-			m.running, m.since, m.tried = version, m.w.Clock.Now(), nil
+		switch {
+		case m.rolling != version || m.rounds != round:
+		case m.broken || m.bake == 0:
+			m.noteMoves(version)
+			m.endRollout(version, !m.broken)
+		default:
+			m.bakeRollout(version)
 		}
 	})
+}
+
+// bakeRollout ends a rollout when its bake time is over.
+func (m *member) bakeRollout(version string) {
+	round := m.rounds
+	m.w.Clock.After(m.bake, "bake of "+m.name, func() {
+		if m.rolling == version && m.rounds == round {
+			m.noteMoves(version)
+			m.endRollout(version, true)
+		}
+	})
+}
+
+// endRollout ends a rollout well, or goes back.
+func (m *member) endRollout(version string, well bool) {
+	now := m.w.Clock.Now()
+	m.rolling, m.changed, m.failed, m.foreign, m.stuck = "", now, "", false, !well && m.bake == 0
+	switch {
+	case well:
+		m.running, m.since, m.tried = version, now, nil
+	case m.bake > 0:
+		m.failed, m.rest, m.fell, m.tried = version, m.image, now, nil
+	default:
+		m.failed, m.rest, m.fell, m.tried = version, m.image, now, append(m.tried, version)
+	}
 }
 
 // noteMoves notes that a deployment onto a version begins or ends.

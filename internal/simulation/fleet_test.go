@@ -55,7 +55,14 @@ func restful(seed uint64) Schedule {
 // told plays a schedule and returns the report of each pass and the state at the end, without times.
 func told(t *testing.T, fleet bool, schedule Schedule) []string {
 	t.Helper()
-	w, err := Scenario{Name: "twins", Manifest: "twins", Fleet: fleet}.Open(t.Context())
+	return toldOf(t, Scenario{Fleet: fleet}, schedule)
+}
+
+// toldOf is told, in a world of three services that is like this otherwise.
+func toldOf(t *testing.T, like Scenario, schedule Schedule) []string {
+	t.Helper()
+	like.Name, like.Manifest = "twins", "twins"
+	w, err := like.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +75,7 @@ func told(t *testing.T, fleet bool, schedule Schedule) []string {
 		}
 	}
 	for _, v := range w.Violations {
-		t.Errorf("%s\n(fleet: %v) violated: %s", schedule, fleet, v)
+		t.Errorf("%s\n(fleet: %v) violated: %s", schedule, like.Fleet, v)
 	}
 	for _, s := range w.Env.Sources {
 		lines = append(lines, fmt.Sprint(s.Name, timelessLabels(w, s.Secret)))

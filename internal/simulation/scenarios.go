@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"slices"
+	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
@@ -9,10 +10,11 @@ import (
 // Scenario is a story that is told with every fault at every call.
 type Scenario struct {
 	Name     string
-	Manifest string // of manifests
-	Fresh    bool   // it begins before the first pass
-	Fleet    bool   // its consumers are made of memory
-	Slow     bool   // its services roll as slowly as busyPace
+	Manifest string        // of manifests
+	Fresh    bool          // it begins before the first pass
+	Fleet    bool          // its consumers are made of memory
+	Slow     bool          // its services roll as slowly as busyPace
+	Bake     time.Duration // its services are deployed by BLUE_GREEN, CANARY and LINEAR, and bake for so long; 0: by rolling updates
 	Schedule Schedule
 	Thin     int // an ordinary run plays each of this number of its schedules with a fault, of those that it would play
 
@@ -23,7 +25,7 @@ type Scenario struct {
 
 // Scenarios returns the scenarios that the simulation plays.
 func Scenarios() []Scenario {
-	return slices.Concat(protocolScenarios(), waysBack(), whatOthersDeploy())
+	return slices.Concat(protocolScenarios(), waysBack(), whatOthersDeploy(), bakes())
 }
 
 func protocolScenarios() []Scenario {

@@ -1,5 +1,7 @@
 package simulation
 
+import "time"
+
 // whatOthersDeploy returns the stories of people and pipelines that deploy what they have from elsewhere than rotary, and
 // of consumers that cannot be seen for a while.
 func whatOthersDeploy() []Scenario {
@@ -89,6 +91,53 @@ func whatOthersDeploy() []Scenario {
 			pass
 			wait 2m
 			put db
+			settle`)},
+	}
+}
+
+// bakes returns the stories of services that shift traffic, and of people who go back in the middle of that.
+func bakes() []Scenario {
+	return []Scenario{
+		{Name: "a rollback in a bake", Manifest: "twins", Thin: 5, Bake: 20 * time.Minute, Schedule: MustParse(`
+			rotate db
+			pass
+			wait 10m
+			unbake api
+			pass
+			wait 5m
+			pass
+			wait 30m
+			pass
+			unbake worker-a
+			release api
+			put db
+			pass
+			wait 15m
+			unbake worker-b
+			settle`)},
+		{Name: "a bake of versions", Manifest: "fleet", Fleet: true, Bake: 20 * time.Minute, Schedule: MustParse(`
+			rotate db
+			pass
+			wait 10m
+			unbake api
+			pass
+			wait 30m
+			release api
+			put db
+			pass
+			wait 15m
+			unbake worker-b
+			settle`)},
+		{Name: "a rotation overtakes a bake", Manifest: "twins", Thin: 5, Bake: 30 * time.Minute, Schedule: MustParse(`
+			rotate db
+			pass
+			wait 10m
+			put db
+			pass
+			wait 10m
+			redeploy api
+			wait 5m
+			unbake api
 			settle`)},
 	}
 }

@@ -95,6 +95,11 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 	}
 	w.notePlaces()
 	w.buildProjects()
+	if s.Bake > 0 {
+		if err := w.shiftTraffic(s.Bake); err != nil {
+			return nil, err
+		}
+	}
 	if !s.Fresh {
 		w.doAction("settle")
 	}

@@ -70,6 +70,8 @@ func busy() plan.Report {
 		Consumers: []plan.ConsumerReport{
 			{Bucket: "full", State: "current"}, {Bucket: "full", State: "draining"}, {Bucket: "new", State: "behind"},
 			{Bucket: "full", State: "behind"}, {Bucket: "full", State: "failed"}, {Bucket: "full", State: "rolling"},
+			{Bucket: "full", State: "rolling", RollsTill: noon.Add(23 * time.Hour)}, {Bucket: "full", State: "rolling", RollsTill: noon},
+			{Bucket: "full", State: "behind", RollsTill: noon.Add(time.Hour)},
 			{State: "unknown"},
 		},
 		Alarms: []plan.Alarm{{Name: plan.RotationDue, Subject: "db"}, {Name: plan.RotationDue, Subject: "vendors"},
@@ -81,7 +83,7 @@ func TestAPassWritesWhatItSaw(t *testing.T) {
 	wants(t, []string{
 		"Passes Count Environment=dev: 1", "PassesFailed Count Environment=dev: 0",
 		"PassesIncomplete Count Environment=dev: 0", "AppointmentsFailed Count Environment=dev: 0",
-		"Steps Count Environment=dev: 1", "Waits Count Environment=dev: 2", "ConsumersBehind Count Environment=dev: 4",
+		"Steps Count Environment=dev: 1", "Waits Count Environment=dev: 2", "ConsumersBehind Count Environment=dev: 6",
 		"CredentialAge Seconds Environment=dev Source=db: 3600", "ChangeAge Seconds Environment=dev Source=db: 600",
 		"RetirementsOwed Count Environment=dev Source=db: 2",
 		"CredentialAge Seconds Environment=dev Source=vendors: 172800",

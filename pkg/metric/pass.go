@@ -88,7 +88,8 @@ func measureChangeAge(r plan.Report, s plan.SourceReport) int64 {
 }
 
 // countBehind counts the consumers that are not where they should be, whatever the reason. Where a bucket or
-// a source has no version yet, nobody can be on it, and what drains is on it.
+// a source has no version yet, nobody can be on it, and what drains is on it. One that rolls is not counted for as long as
+// bake times and lifecycle hooks explain that it does.
 func countBehind(r plan.Report) int64 {
 	empty := map[string]bool{}
 	for _, b := range r.Buckets {
@@ -99,7 +100,8 @@ func countBehind(r plan.Report) int64 {
 	}
 	n := int64(0)
 	for _, c := range r.Consumers {
-		n += oneIf(c.State != "current" && c.State != "draining" && !empty[c.Reads()])
+		explained := c.State == "rolling" && c.RollsTill.After(r.At)
+		n += oneIf(c.State != "current" && c.State != "draining" && !explained && !empty[c.Reads()])
 	}
 	return n
 }

@@ -135,7 +135,7 @@ func (s State) namesOfAlarms(source Source, v history.Version) []string {
 // alarmsOfOwed returns the alarms of an owed version.
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
-	limit := source.owedTooLong()
+	limit := source.owedTooLong(s.longestBake(source))
 	use, _ := UseOf(v)
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit && s.Now.After(use.explainedBy()) {
 		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(
@@ -149,10 +149,23 @@ func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	return append(all, alarmsOfFailure(source, v)...)
 }
 
-// owedTooLong is for how long the source may owe a version: twice what its waits and drains explain. Where a person
-// retires, the manifest says how long that may take, or three days.
-func (s Source) owedTooLong() time.Duration {
-	limit := max(2*s.Takes, owedAtLeast)
+// longestBake returns how long the bake times of a consumer of the source make each of its rollouts last at most.
+func (s State) longestBake(source Source) time.Duration {
+	var longest time.Duration
+	for _, b := range s.Buckets {
+		for _, c := range b.Consumers {
+			if b.isFedBy(source.Name) {
+				longest = max(longest, c.Bakes)
+			}
+		}
+	}
+	return longest
+}
+
+// owedTooLong is for how long the source may owe a version: twice what its waits, its drains and the bake of each step's
+// rollout explain. Where a person retires, the manifest says how long that may take, or three days.
+func (s Source) owedTooLong(bake time.Duration) time.Duration {
+	limit := max(2*(s.Takes+time.Duration(s.Manifest.CountSteps())*bake), owedAtLeast)
 	if s.Manifest.Rotate.Kind() == manifest.Manual {
 		limit = max(limit, cmp.Or(s.Manifest.MaxAge.Std(), owedByHand))
 	}

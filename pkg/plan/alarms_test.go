@@ -53,6 +53,8 @@ func TestAlarmsComeOfAge(t *testing.T) {
 		{"a retirement owed too long", []string{RetirementOwed}, owed(manifest.Postgres, 0, owedAtLeast+1)},
 		{"one that its drains explain", nil, drained(day, owed(manifest.Postgres, 0, 2*day))},
 		{"one that its drains do not explain", []string{RetirementOwed}, drained(day, owed(manifest.Postgres, 0, 2*day+1))},
+		{"one that a bake explains", nil, baking(day, owed(manifest.Postgres, 0, 2*day))},
+		{"one that a bake does not explain", []string{RetirementOwed}, baking(day, owed(manifest.Postgres, 0, 2*day+1))},
 		{"a manual one owed, without a limit", nil, owed(manifest.Manual, 0, owedByHand)},
 		{"a manual one owed too long, without a limit", []string{RetirementOwed}, owed(manifest.Manual, 0, owedByHand+1)},
 		{"a manual one that its drains explain", nil, drained(3*day, owed(manifest.Manual, 0, 6*day))},
@@ -80,6 +82,19 @@ func drained(takes time.Duration, state func() State) func() State {
 	return func() State {
 		s := state()
 		s.db().Takes = takes
+		return s
+	}
+}
+
+// baking is a state with a consumer of the source whose rollouts bake for so long.
+func baking(bake time.Duration, state func() State) func() State {
+	return func() State {
+		s := state()
+		for i := range s.Buckets {
+			for j := range s.Buckets[i].Consumers {
+				s.Buckets[i].Consumers[j].Bakes = bake
+			}
+		}
 		return s
 	}
 }

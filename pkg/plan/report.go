@@ -154,6 +154,7 @@ type ConsumerReport struct {
 	Since        time.Time       `json:"since,omitzero"`
 	RollingTo    string          `json:"rollingTo,omitempty"`
 	RollingSince time.Time       `json:"rollingSince,omitzero"`
+	RollsTill    time.Time       `json:"rollsTill,omitzero"`  // bake times and hooks explain until then that it rolls
 	Failed       *RolloutFailure `json:"failed,omitempty"`    // its newest rollout, where that failed
 	NotRolled    string          `json:"notRolled,omitempty"` // why rotary does not roll it, in words
 	// Remembered: its bucket's tags have it, and the manifest does not have it there.

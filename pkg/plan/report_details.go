@@ -58,7 +58,7 @@ type RolloutFailure struct {
 // describeRollout adds to the report of a consumer since when it runs what, and how its newest rollout went.
 func (c *ConsumerReport) describeRollout(of Consumer) {
 	c.Kind, c.Since, c.RollingTo = of.Kind, of.Since, of.RollingTo
-	c.RollingSince, c.NotRolled = of.RollingSince, of.NotRolled
+	c.RollingSince, c.RollsTill, c.NotRolled = of.RollingSince, of.RollsTill, of.NotRolled
 	if f := of.Failed; f != nil {
 		c.Failed = &RolloutFailure{Version: f.Version, At: f.At, Reason: f.Reason}
 	}

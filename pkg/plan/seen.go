@@ -10,12 +10,16 @@ type Seen struct {
 	Consumer string // its name in the manifest
 
 	Running   string // the bucket version it is proven to run; "" where none is proven
-	RollingTo string // the version an unfinished rollout of rotary's brings; "" where none is under way
+	RollingTo string // the version an unfinished rollout of rotary's, or new task sets, bring; "" where none is under way
 	// Since is since when it runs Running at the latest, and RollingSince when the rollout to RollingTo began, where the
 	// sink tells.
 	Since, RollingSince time.Time
-	Names               []string // the names it has from the bucket, sorted; nil where the sink cannot tell
-	InPlay              []string // every bucket version it runs, is rolling to, or could roll back to; includes Running
+	// RollsTill is until when bake times and lifecycle hooks explain that the rollout under way, whoever's it is, lasts;
+	// zero where they explain nothing. Bakes is how long its bake times make each of its rollouts last.
+	RollsTill time.Time
+	Bakes     time.Duration
+	Names     []string // the names it has from the bucket, sorted; nil where the sink cannot tell
+	InPlay    []string // every bucket version it runs, is rolling to, or could roll back to; includes Running
 	// Deployable is every bucket version that somebody could deploy: ACTIVE revisions of its task family pin it, whoever
 	// registered them. It is filled where Opening asks for it.
 	Deployable []string

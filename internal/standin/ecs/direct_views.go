@@ -20,11 +20,14 @@ func (v serviceView) toSDK() (types.Service, error) {
 		return types.Service{}, err
 	}
 	out := deepCopy(kept)
-	out.ServiceArn, out.ServiceName, out.ClusterArn, out.TaskDefinition = &v.ServiceARN, &v.ServiceName, &v.ClusterARN, &v.TaskDefinition
+	out.ServiceArn, out.ServiceName, out.ClusterArn, out.TaskDefinition = &v.ServiceARN, &v.ServiceName, &v.ClusterARN, nonEmptyText(&v.TaskDefinition)
 	out.Status, out.SchedulingStrategy, out.CreatedAt = &v.Status, types.SchedulingStrategy(v.SchedulingStrategy), timeToSDK(v.CreatedAt)
 	out.DesiredCount, out.RunningCount, out.PendingCount = countToSDK(v.DesiredCount), countToSDK(v.RunningCount), countToSDK(v.PendingCount)
 	out.DeploymentController = &types.DeploymentController{Type: types.DeploymentControllerType(v.DeploymentController.Type)}
 	out.DeploymentConfiguration = v.DeploymentConfiguration.toSDK()
+	if len(v.TaskSets) > 0 { // the wire leaves out what there is none of
+		out.TaskSets = convertAll(v.TaskSets, taskSetView.toSDK)
+	}
 	out.Deployments, out.CurrentServiceDeployment, out.Tags = convertAll(v.Deployments, deploymentView.toSDK), nonEmptyText(&v.CurrentServiceDeployment), tagsToSDK(v.Tags)
 	return out, nil
 }
@@ -36,7 +39,64 @@ func (c deploymentConfiguration) toSDK() *types.DeploymentConfiguration {
 	if b := c.CircuitBreaker; b != nil {
 		out.DeploymentCircuitBreaker = &types.DeploymentCircuitBreaker{Enable: b.Enable, Rollback: b.Rollback}
 	}
+	if l := c.Linear; l != nil {
+		out.LinearConfiguration = &types.LinearConfiguration{StepPercent: deepCopy(l.StepPercent), StepBakeTimeInMinutes: optionalCount(l.StepBakeTimeInMinutes)}
+	}
+	if k := c.Canary; k != nil {
+		out.CanaryConfiguration = &types.CanaryConfiguration{CanaryPercent: deepCopy(k.CanaryPercent), CanaryBakeTimeInMinutes: optionalCount(k.CanaryBakeTimeInMinutes)}
+	}
+	if a := c.Alarms; a != nil {
+		out.Alarms = &types.DeploymentAlarms{AlarmNames: deepCopy(a.AlarmNames), Enable: a.Enable, Rollback: a.Rollback}
+	}
+	if len(c.LifecycleHooks) > 0 {
+		out.LifecycleHooks = convertAll(c.LifecycleHooks, lifecycleHook.toSDK)
+	}
+	out.BakeTimeInMinutes = optionalCount(c.BakeTimeInMinutes)
 	return out
+}
+
+// toSDK leaves out what a hook's function is told: nobody reads it here.
+func (h lifecycleHook) toSDK() types.DeploymentLifecycleHook {
+	out := types.DeploymentLifecycleHook{
+		HookTargetArn: nonEmptyText(&h.HookTargetARN), RoleArn: nonEmptyText(&h.RoleARN), TargetType: types.DeploymentLifecycleHookTargetType(h.TargetType),
+	}
+	for _, stage := range h.LifecycleStages {
+		out.LifecycleStages = append(out.LifecycleStages, types.DeploymentLifecycleHookStage(stage))
+	}
+	if t := h.Timeout; t != nil {
+		out.TimeoutConfiguration = &types.DeploymentLifecycleHookTimeoutConfiguration{TimeoutInMinutes: optionalCount(t.TimeoutInMinutes), Action: types.DeploymentLifecycleHookAction(t.Action)}
+	}
+	return out
+}
+
+func (v hookDetailView) toSDK() types.DeploymentLifecycleHookDetail {
+	return types.DeploymentLifecycleHookDetail{
+		HookId: &v.HookID, TargetType: types.DeploymentLifecycleHookTargetType(v.TargetType), TargetArn: nonEmptyText(&v.TargetARN),
+		Status: types.DeploymentLifecycleHookStatus(v.Status), ExpiresAt: timeToSDK(v.ExpiresAt), TimeoutAction: types.DeploymentLifecycleHookAction(v.TimeoutAction),
+	}
+}
+
+func (v alarmsView) toSDK() *types.ServiceDeploymentAlarms {
+	return &types.ServiceDeploymentAlarms{
+		Status: types.ServiceDeploymentRollbackMonitorsStatus(v.Status), AlarmNames: deepCopy(v.AlarmNames), TriggeredAlarmNames: deepCopy(v.TriggeredAlarmNames),
+	}
+}
+
+func (v taskSetView) toSDK() types.TaskSet {
+	return types.TaskSet{
+		Id: &v.ID, TaskSetArn: &v.TaskSetARN, ServiceArn: &v.ServiceARN, ClusterArn: &v.ClusterARN, StartedBy: nonEmptyText(&v.StartedBy), ExternalId: nonEmptyText(&v.ExternalID),
+		Status: &v.Status, TaskDefinition: &v.TaskDefinition, ComputedDesiredCount: countToSDK(v.ComputedDesiredCount), PendingCount: countToSDK(v.PendingCount),
+		RunningCount: countToSDK(v.RunningCount), CreatedAt: timeToSDK(v.CreatedAt), UpdatedAt: timeToSDK(v.UpdatedAt),
+		Scale: &types.Scale{Value: v.Scale.Value, Unit: types.ScaleUnit(v.Scale.Unit)}, StabilityStatus: types.StabilityStatus(v.StabilityStatus),
+	}
+}
+
+// optionalCount converts a number that may be left out.
+func optionalCount(n *int) *int32 {
+	if n == nil {
+		return nil
+	}
+	return aws.Int32(countToSDK(*n))
 }
 
 func (v deploymentView) toSDK() types.Deployment {
@@ -69,6 +129,8 @@ func (v serviceDeploymentView) toSDK() types.ServiceDeployment {
 	out := types.ServiceDeployment{
 		ServiceDeploymentArn: &v.ServiceDeploymentARN, ServiceArn: &v.ServiceARN, ClusterArn: &v.ClusterARN,
 		Status: types.ServiceDeploymentStatus(v.Status), StatusReason: nonEmptyText(&v.StatusReason),
+		LifecycleStage:          types.ServiceDeploymentLifecycleStage(v.LifecycleStage),
+		DeploymentConfiguration: v.DeploymentConfiguration.toSDK(), Alarms: v.Alarms.toSDK(),
 		SourceServiceRevisions: convertAll(v.SourceServiceRevisions, summaryView.toSDK),
 		CreatedAt:              timeToSDK(v.CreatedAt), StartedAt: timeToSDK(v.StartedAt), UpdatedAt: timeToSDK(v.UpdatedAt), FinishedAt: timeToSDK(v.FinishedAt), StoppedAt: timeToSDK(v.StoppedAt),
 		DeploymentCircuitBreaker: &types.ServiceDeploymentCircuitBreaker{
@@ -78,6 +140,9 @@ func (v serviceDeploymentView) toSDK() types.ServiceDeployment {
 	}
 	target := v.TargetServiceRevision.toSDK()
 	out.TargetServiceRevision = &target
+	if len(v.LifecycleHookDetails) > 0 {
+		out.LifecycleHookDetails = convertAll(v.LifecycleHookDetails, hookDetailView.toSDK)
+	}
 	if r := v.Rollback; r != nil {
 		out.Rollback = &types.Rollback{Reason: aws.String(r.Reason), ServiceRevisionArn: aws.String(r.ServiceRevisionARN), StartedAt: timeToSDK(r.StartedAt)}
 	}
@@ -85,7 +150,10 @@ func (v serviceDeploymentView) toSDK() types.ServiceDeployment {
 }
 
 func (v summaryView) toSDK() types.ServiceRevisionSummary {
-	return types.ServiceRevisionSummary{Arn: &v.ARN}
+	return types.ServiceRevisionSummary{
+		Arn: &v.ARN, RequestedTaskCount: countToSDK(v.RequestedTaskCount), RunningTaskCount: countToSDK(v.RunningTaskCount), PendingTaskCount: countToSDK(v.PendingTaskCount),
+		RequestedProductionTrafficWeight: &v.RequestedProductionTrafficWeight, RequestedTestTrafficWeight: &v.RequestedTestTrafficWeight,
+	}
 }
 
 func (v revisionView) toSDK() types.ServiceRevision {

@@ -36,6 +36,9 @@ type Config struct {
 	// Lag is the time for which a deregistered revision can still be deployed: up to ten minutes in AWS.
 	Lag time.Duration
 
+	// Hooks is asked what the function of a lifecycle hook answers at a stage. Nil: every one has succeeded.
+	Hooks func(functionARN, stage string) Hook
+
 	// Pace sets how long tasks take to start and to stop.
 	Pace Pace
 }
@@ -48,12 +51,13 @@ type Pace struct {
 
 // App is the behaviour of an image.
 type App struct {
-	Crashes  bool          // it exits as soon as it starts
-	Presents []Presents    // credentials it sends
-	Verifies []Verifies    // credentials it accepts
-	Needs    []string      // environment variables without which it exits
-	Lasts    time.Duration // a task without a service stops by itself after that; 0: it runs until it is stopped
-	Bundle   string        // a variable that holds a JSON object of texts: it reads them as if each were a variable
+	Crashes   bool          // it exits as soon as it starts
+	Completes bool          // it does its work as soon as it starts, and exits with 0: a migration
+	Presents  []Presents    // credentials it sends
+	Verifies  []Verifies    // credentials it accepts
+	Needs     []string      // environment variables without which it exits
+	Lasts     time.Duration // a task without a service stops by itself after that; 0: it runs until it is stopped
+	Bundle    string        // a variable that holds a JSON object of texts: it reads them as if each were a variable
 
 	// Rejects reports whether the app exits because it cannot work with a value of its environment. Nil rejects
 	// nothing.
@@ -128,27 +132,31 @@ func (s *Service) Wire() wire.JSONService {
 
 func (s *Service) operationTable() map[string]wire.Op {
 	return map[string]wire.Op{
-		"RegisterTaskDefinition":     lockedOperation(s, s.registerTaskDefinition),
-		"DescribeTaskDefinition":     lockedOperation(s, s.describeTaskDefinition),
-		"ListTaskDefinitions":        lockedOperation(s, s.listTaskDefinitions),
-		"DeregisterTaskDefinition":   lockedOperation(s, s.deregisterTaskDefinition),
-		"CreateCluster":              lockedOperation(s, s.createCluster),
-		"CreateService":              lockedOperation(s, s.createService),
-		"UpdateService":              lockedOperation(s, s.updateService),
-		"DeleteService":              lockedOperation(s, s.deleteService),
-		"DescribeServices":           lockedOperation(s, s.describeServices),
-		"ListServices":               lockedOperation(s, s.listServices),
-		"ListTasks":                  lockedOperation(s, s.listTasks),
-		"DescribeTasks":              lockedOperation(s, s.describeTasks),
-		"RunTask":                    lockedOperation(s, s.runTask),
-		"StopTask":                   lockedOperation(s, s.stopTask),
-		"ListServiceDeployments":     lockedOperation(s, s.listServiceDeployments),
-		"DescribeServiceDeployments": lockedOperation(s, s.describeServiceDeployments),
-		"DescribeServiceRevisions":   lockedOperation(s, s.describeServiceRevisions),
-		"StopServiceDeployment":      lockedOperation(s, s.stopServiceDeployment),
-		"TagResource":                lockedOperation(s, s.tagResource),
-		"UntagResource":              lockedOperation(s, s.untagResource),
-		"ListTagsForResource":        lockedOperation(s, s.listTagsForResource),
+		"RegisterTaskDefinition":      lockedOperation(s, s.registerTaskDefinition),
+		"DescribeTaskDefinition":      lockedOperation(s, s.describeTaskDefinition),
+		"ListTaskDefinitions":         lockedOperation(s, s.listTaskDefinitions),
+		"DeregisterTaskDefinition":    lockedOperation(s, s.deregisterTaskDefinition),
+		"CreateCluster":               lockedOperation(s, s.createCluster),
+		"CreateService":               lockedOperation(s, s.createService),
+		"UpdateService":               lockedOperation(s, s.updateService),
+		"DeleteService":               lockedOperation(s, s.deleteService),
+		"DescribeServices":            lockedOperation(s, s.describeServices),
+		"ListServices":                lockedOperation(s, s.listServices),
+		"ListTasks":                   lockedOperation(s, s.listTasks),
+		"DescribeTasks":               lockedOperation(s, s.describeTasks),
+		"RunTask":                     lockedOperation(s, s.runTask),
+		"StopTask":                    lockedOperation(s, s.stopTask),
+		"ListServiceDeployments":      lockedOperation(s, s.listServiceDeployments),
+		"DescribeServiceDeployments":  lockedOperation(s, s.describeServiceDeployments),
+		"DescribeServiceRevisions":    lockedOperation(s, s.describeServiceRevisions),
+		"StopServiceDeployment":       lockedOperation(s, s.stopServiceDeployment),
+		"ContinueServiceDeployment":   lockedOperation(s, s.continueServiceDeployment),
+		"CreateTaskSet":               lockedOperation(s, s.createTaskSet),
+		"UpdateServicePrimaryTaskSet": lockedOperation(s, s.updateServicePrimaryTaskSet),
+		"DeleteTaskSet":               lockedOperation(s, s.deleteTaskSet),
+		"TagResource":                 lockedOperation(s, s.tagResource),
+		"UntagResource":               lockedOperation(s, s.untagResource),
+		"ListTagsForResource":         lockedOperation(s, s.listTagsForResource),
 	}
 }
 

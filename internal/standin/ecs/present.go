@@ -74,7 +74,7 @@ func (s *Service) Holders(holds func(value string) bool) (who []string) {
 	defer s.mu.Unlock()
 	for _, t := range s.tasks {
 		for _, p := range t.processes {
-			if name := "service " + t.service.name + ", task of " + familyRevision(t.deployment.revision.definition); holdsAny(p.environment, holds) && !slices.Contains(who, name) {
+			if name := "service " + t.service.name + ", task of " + familyRevision(t.deployment.revision.definition); (holdsAny(p.environment, holds) || holdsAny(p.options, holds)) && !slices.Contains(who, name) {
 				who = append(who, name)
 			}
 		}

@@ -34,12 +34,15 @@ type deployment struct {
 	failed                  int       // consecutive failed tasks
 	notBefore               time.Time // when the next task may start
 	created, updated        time.Time
+
+	externalID string  // of a task set
+	scale      float64 // its share of the service's desired count, in percent
 }
 
 // startRollout starts a rollout onto td and supersedes whatever is under way.
 func (s *Service) startRollout(sv *service, td *taskDefinition) {
 	rev := &revision{arn: s.formatARN("service-revision/%s/%s/%019d", sv.cluster, sv.name, s.nextID()), definition: td, created: s.now()}
-	sd := &serviceDeployment{arn: s.formatARN("service-deployment/%s/%s/%019d", sv.cluster, sv.name, s.nextID()), created: sv.nextCreation(s.now()), target: rev}
+	sd := &serviceDeployment{arn: s.formatARN("service-deployment/%s/%s/%019d", sv.cluster, sv.name, s.nextID()), created: sv.nextCreation(s.now()), target: rev, configuration: sv.configuration}
 	for _, d := range sv.deployments {
 		sd.sources = append(sd.sources, d.revision)
 	}
@@ -48,7 +51,20 @@ func (s *Service) startRollout(sv *service, td *taskDefinition) {
 	}
 	sd.setStatus(s.now(), "IN_PROGRESS", "")
 	sv.history = append(sv.history, sd)
+	source := sv.findCompleted()
 	s.beginDeployment(sv, sd, rev, "ECS deployment %s in progress.")
+	if source != nil && sd.configuration.shiftsTraffic() { // what a first deployment would shift from is not documented
+		s.beginShift(sv, sd, source)
+	}
+}
+
+// findCompleted returns the deployment of the revision that completed last; nil where none of its tasks are left.
+func (sv *service) findCompleted() *deployment {
+	i := slices.IndexFunc(sv.deployments, func(d *deployment) bool { return d.revision == sv.completed && d.rollout != "FAILED" })
+	if i < 0 {
+		return nil
+	}
+	return sv.deployments[i]
 }
 
 // nextCreation returns when a service deployment that is made now is created: no two of a service are of one
@@ -96,6 +112,7 @@ func (s *Service) setRolloutState(sv *service, d *deployment, state, reason stri
 //
 //	PRIMARY has            | what happens
 //	-----------------------|----------------------------------------------
+//	shifts traffic         | both revisions keep their tasks: reconcileShift
 //	FAILED                 | nothing any more
 //	fewer tasks than asked | one starts, unless one is starting already
 //	more                   | the newest drain
@@ -105,7 +122,15 @@ func (s *Service) reconcileService(sv *service) {
 	if sv.alone {
 		return
 	}
+	if sv.isOutside() {
+		s.reconcileTaskSets(sv)
+		return
+	}
 	p := sv.primaryDeployment()
+	if p.of.isShifting() {
+		s.reconcileShift(sv, p.of)
+		return
+	}
 	sv.deployments = slices.DeleteFunc(sv.deployments, func(d *deployment) bool { return d != p && d.rollout != "FAILED" && s.hasNoTasks(d) })
 	up := s.tasksInPhase(p, running)
 	switch {
@@ -159,7 +184,7 @@ func (s *Service) completeDeployment(sv *service, p *deployment) {
 func (s *Service) countFailedTask(sv *service, d *deployment) {
 	if d.failed++; sv.alone {
 		return
-	}
+	} // of the other strategies AWS does not document whether the breaker watches them: here it does
 	wait := min(retryTime<<min(d.failed-1, 10), longestWait)
 	d.notBefore = s.now().Add(wait)
 	s.runLockedAfter(wait, "ecs retries "+sv.name, func() { s.reconcileService(sv) })
@@ -187,6 +212,10 @@ func (s *Service) rollBack(sv *service, why string) {
 	sd := sv.primaryDeployment().of
 	sd.setStatus(s.now(), "ROLLBACK_IN_PROGRESS", why)
 	sd.rollback = &rollbackView{why, wireTime(s.now()), sv.completed.arn}
+	if sd.shift != nil && sd.shift.source != nil && sd.shift.source.revision == sv.completed {
+		s.returnTraffic(sv, sd, why)
+		return
+	}
 	s.beginDeployment(sv, sd, sv.completed, "ECS deployment circuit breaker: rolling back to deploymentId %s.")
 }
 
@@ -213,7 +242,7 @@ func (s *Service) describeDeployment(sv *service, d *deployment) deploymentView 
 	if d.status == "PRIMARY" {
 		v.DesiredCount = sv.desired
 	}
-	if sv.controller == "ECS" {
+	if !d.of.configuration.shiftsTraffic() { // only of rolling updates: API_Deployment, rolloutState
 		v.RolloutState, v.RolloutStateReason = d.rollout, d.reason
 	}
 	return v

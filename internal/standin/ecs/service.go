@@ -30,18 +30,6 @@ type settings struct {
 	AvailabilityZoneRebalancing   json.RawMessage `json:"availabilityZoneRebalancing,omitempty"`
 }
 
-type deploymentConfiguration struct {
-	MaximumPercent        int             `json:"maximumPercent"`
-	MinimumHealthyPercent int             `json:"minimumHealthyPercent"`
-	CircuitBreaker        *circuitBreaker `json:"deploymentCircuitBreaker,omitempty"`
-	Strategy              string          `json:"strategy,omitempty"`
-}
-
-type circuitBreaker struct {
-	Enable   bool `json:"enable"`
-	Rollback bool `json:"rollback"`
-}
-
 type controller struct {
 	Type string `json:"type"`
 }
@@ -63,6 +51,22 @@ type service struct {
 }
 
 func (sv *service) primaryDeployment() *deployment { return sv.deployments[0] }
+
+// newestAttempt returns the newest service deployment; nil where ECS deploys nothing of the service.
+func (sv *service) newestAttempt() *serviceDeployment {
+	if len(sv.history) == 0 {
+		return nil
+	}
+	return sv.history[len(sv.history)-1]
+}
+
+// listOwnServices returns the services, sorted by ARN.
+func (s *Service) listOwnServices() (all []*service) {
+	for _, arn := range slices.Sorted(maps.Keys(s.services)) {
+		all = append(all, s.services[arn])
+	}
+	return all
+}
 
 type clusterInput struct {
 	ClusterName string `json:"clusterName"`
@@ -130,10 +134,6 @@ func (s *Service) createService(_ context.Context, in createServiceInput) (servi
 	if err != nil {
 		return serviceOutput{}, err
 	}
-	td, err := s.findDeployable(in.TaskDefinition)
-	if err != nil {
-		return serviceOutput{}, err
-	}
 	sv := &service{
 		settings: in.settings, cluster: cluster, name: in.ServiceName, arn: s.formatARN("service/%s/%s", cluster, in.ServiceName),
 		controller: "ECS", configuration: deploymentConfiguration{MaximumPercent: 200, MinimumHealthyPercent: 100}, created: s.now(),
@@ -145,10 +145,24 @@ func (s *Service) createService(_ context.Context, in createServiceInput) (servi
 		err = decodeAnswer(in.settings, &out)
 		return out, err
 	})
+	if err := s.startFirst(sv, in.TaskDefinition); err != nil {
+		return serviceOutput{}, err
+	}
 	s.services[sv.arn] = sv
 	delete(s.deleted, sv.arn)
-	s.startRollout(sv, td)
 	return serviceOutput{s.describeService(sv)}, s.setTags(sv.arn, in.Tags)
+}
+
+// startFirst starts what a new service runs first.
+func (s *Service) startFirst(sv *service, taskDefinition string) error {
+	if sv.isOutside() {
+		return s.startTaskSet(sv, taskDefinition)
+	}
+	td, err := s.findDeployable(taskDefinition)
+	if err == nil {
+		s.startRollout(sv, td)
+	}
+	return err
 }
 
 func (s *Service) checkNew(sv *service, in createServiceInput) error {
@@ -171,18 +185,10 @@ func (sv *service) setConfiguration(c *deploymentConfiguration) error {
 	if c == nil {
 		return nil
 	}
-	if !slices.Contains([]string{"", "ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"}, c.Strategy) {
-		return wire.Errorf("InvalidParameterException", "Invalid deployment strategy.")
+	if err := c.check(); err != nil {
+		return err
 	}
 	sv.configuration = *c
-	return nil
-}
-
-// checkRollingUpdate refuses what only a rolling update is reproduced for.
-func (sv *service) checkRollingUpdate() error {
-	if s := sv.configuration.Strategy; s != "" && s != "ROLLING" {
-		return wire.NotImplemented("deployment strategy %s", s)
-	}
 	return nil
 }
 
@@ -200,11 +206,11 @@ func (s *Service) updateService(_ context.Context, in updateServiceInput) (servi
 	if err != nil {
 		return serviceOutput{}, err
 	}
+	if sv.isOutside() {
+		return s.updateOutside(sv, in)
+	}
 	td := sv.primaryDeployment().revision.definition
 	if in.TaskDefinition != "" {
-		if sv.controller != "ECS" {
-			return serviceOutput{}, wire.Errorf("InvalidParameterException", "Unable to update task definition on services with a %s deployment controller.", sv.controller)
-		}
 		if td, err = s.findDeployable(in.TaskDefinition); err != nil {
 			return serviceOutput{}, err
 		}
@@ -217,10 +223,19 @@ func (s *Service) updateService(_ context.Context, in updateServiceInput) (servi
 		sv.primaryDeployment().updated = s.now()
 	}
 	if in.ForceNewDeployment || td != sv.primaryDeployment().revision.definition {
-		if err := sv.checkRollingUpdate(); err != nil {
-			return serviceOutput{}, err
-		}
 		s.startRollout(sv, td)
+	}
+	s.reconcileService(sv)
+	return serviceOutput{s.describeService(sv)}, nil
+}
+
+// updateOutside updates the count of a service that ECS does not deploy, and refuses to deploy it.
+func (s *Service) updateOutside(sv *service, in updateServiceInput) (serviceOutput, error) {
+	if in.TaskDefinition != "" || in.ForceNewDeployment || in.DeploymentConfiguration != nil {
+		return serviceOutput{}, wire.Errorf("InvalidParameterException", "Unable to update task definition on services with a %s deployment controller.", sv.controller)
+	}
+	if in.DesiredCount != nil {
+		sv.desired = *in.DesiredCount
 	}
 	s.reconcileService(sv)
 	return serviceOutput{s.describeService(sv)}, nil
@@ -301,10 +316,11 @@ type serviceView struct {
 	DesiredCount             int                     `json:"desiredCount"`
 	RunningCount             int                     `json:"runningCount"`
 	PendingCount             int                     `json:"pendingCount"`
-	TaskDefinition           string                  `json:"taskDefinition"`
+	TaskDefinition           string                  `json:"taskDefinition,omitempty"`
 	DeploymentController     controller              `json:"deploymentController"`
 	DeploymentConfiguration  deploymentConfiguration `json:"deploymentConfiguration"`
 	Deployments              []deploymentView        `json:"deployments"`
+	TaskSets                 []taskSetView           `json:"taskSets,omitempty"`
 	CurrentServiceDeployment string                  `json:"currentServiceDeployment,omitempty"`
 	CreatedAt                *wire.Time              `json:"createdAt"`
 	Tags                     []tag                   `json:"tags,omitempty"`
@@ -315,10 +331,15 @@ type serviceView struct {
 func (s *Service) describeService(sv *service) *serviceView {
 	v := &serviceView{
 		settings: sv.settings, ServiceARN: sv.arn, ServiceName: sv.name, ClusterARN: s.formatARN("cluster/%s", sv.cluster), Status: "ACTIVE",
-		SchedulingStrategy: "REPLICA", DesiredCount: sv.desired, TaskDefinition: sv.primaryDeployment().revision.definition.ARN,
+		SchedulingStrategy: "REPLICA", DesiredCount: sv.desired,
 		DeploymentController: controller{sv.controller}, DeploymentConfiguration: sv.configuration, CreatedAt: wireTime(sv.created),
 		kept: sv.kept,
 	}
+	if sv.isOutside() {
+		s.describeTaskSets(sv, v)
+		return v
+	}
+	v.TaskDefinition = sv.primaryDeployment().revision.definition.ARN
 	for _, d := range sv.deployments {
 		dv := s.describeDeployment(sv, d)
 		v.RunningCount += dv.RunningCount
@@ -326,7 +347,7 @@ func (s *Service) describeService(sv *service) *serviceView {
 		v.Deployments = append(v.Deployments, dv)
 	}
 	shuffleItems(s, v.Deployments, func(d deploymentView) string { return d.ID })
-	if sd := sv.history[len(sv.history)-1]; sd.finished.IsZero() {
+	if sd := sv.newestAttempt(); sd.finished.IsZero() {
 		v.CurrentServiceDeployment = sd.arn
 	}
 	return v

@@ -13,6 +13,9 @@ import (
 type serviceDeployment struct {
 	arn, status, reason                 string
 	target                              *revision
+	configuration                       deploymentConfiguration
+	shift                               *shift   // nil for a rolling update
+	triggered                           []string // alarms
 	sources                             []*revision
 	rollback                            *rollbackView
 	created, updated, finished, stopped time.Time
@@ -83,7 +86,36 @@ func (s *Service) listServiceDeployments(_ context.Context, in listServiceDeploy
 }
 
 type summaryView struct {
-	ARN string `json:"arn"`
+	ARN                              string  `json:"arn"`
+	RequestedTaskCount               int     `json:"requestedTaskCount"`
+	RunningTaskCount                 int     `json:"runningTaskCount"`
+	PendingTaskCount                 int     `json:"pendingTaskCount"`
+	RequestedProductionTrafficWeight float64 `json:"requestedProductionTrafficWeight"`
+	RequestedTestTrafficWeight       float64 `json:"requestedTestTrafficWeight"`
+}
+
+// summarizeRevision describes a revision's part in a service deployment.
+func (s *Service) summarizeRevision(sv *service, sd *serviceDeployment, r *revision) summaryView {
+	v := summaryView{ARN: r.arn}
+	for _, d := range sv.deployments {
+		if d.revision == r {
+			v.RequestedTaskCount, v.RunningTaskCount = sv.desired, len(s.tasksInPhase(d, running))+len(s.tasksInPhase(d, draining))
+			v.PendingTaskCount = len(s.tasksInPhase(d, starting))
+		}
+	}
+	if sd.isShifting() {
+		v.RequestedProductionTrafficWeight, v.RequestedTestTrafficWeight = sd.shift.present().weight, sd.shift.test
+		if r != sd.target {
+			v.RequestedProductionTrafficWeight, v.RequestedTestTrafficWeight = 100-v.RequestedProductionTrafficWeight, 100-v.RequestedTestTrafficWeight
+		}
+	}
+	return v
+}
+
+type alarmsView struct {
+	Status              string   `json:"status"`
+	AlarmNames          []string `json:"alarmNames,omitempty"`
+	TriggeredAlarmNames []string `json:"triggeredAlarmNames,omitempty"`
 }
 
 type breakerView struct {
@@ -93,20 +125,24 @@ type breakerView struct {
 }
 
 type serviceDeploymentView struct {
-	ServiceDeploymentARN     string        `json:"serviceDeploymentArn"`
-	ServiceARN               string        `json:"serviceArn"`
-	ClusterARN               string        `json:"clusterArn"`
-	Status                   string        `json:"status"`
-	StatusReason             string        `json:"statusReason,omitempty"`
-	SourceServiceRevisions   []summaryView `json:"sourceServiceRevisions"`
-	TargetServiceRevision    *summaryView  `json:"targetServiceRevision"`
-	Rollback                 *rollbackView `json:"rollback,omitempty"`
-	DeploymentCircuitBreaker breakerView   `json:"deploymentCircuitBreaker"`
-	CreatedAt                *wire.Time    `json:"createdAt"`
-	StartedAt                *wire.Time    `json:"startedAt"`
-	UpdatedAt                *wire.Time    `json:"updatedAt"`
-	FinishedAt               *wire.Time    `json:"finishedAt,omitempty"`
-	StoppedAt                *wire.Time    `json:"stoppedAt,omitempty"`
+	ServiceDeploymentARN     string                  `json:"serviceDeploymentArn"`
+	ServiceARN               string                  `json:"serviceArn"`
+	ClusterARN               string                  `json:"clusterArn"`
+	Status                   string                  `json:"status"`
+	StatusReason             string                  `json:"statusReason,omitempty"`
+	LifecycleStage           string                  `json:"lifecycleStage,omitempty"`
+	LifecycleHookDetails     []hookDetailView        `json:"lifecycleHookDetails,omitempty"`
+	SourceServiceRevisions   []summaryView           `json:"sourceServiceRevisions"`
+	TargetServiceRevision    *summaryView            `json:"targetServiceRevision"`
+	Rollback                 *rollbackView           `json:"rollback,omitempty"`
+	DeploymentConfiguration  deploymentConfiguration `json:"deploymentConfiguration"`
+	DeploymentCircuitBreaker breakerView             `json:"deploymentCircuitBreaker"`
+	Alarms                   alarmsView              `json:"alarms"`
+	CreatedAt                *wire.Time              `json:"createdAt"`
+	StartedAt                *wire.Time              `json:"startedAt"`
+	UpdatedAt                *wire.Time              `json:"updatedAt"`
+	FinishedAt               *wire.Time              `json:"finishedAt,omitempty"`
+	StoppedAt                *wire.Time              `json:"stoppedAt,omitempty"`
 }
 
 type describeServiceDeploymentsInput struct {
@@ -137,20 +173,39 @@ func (s *Service) describeServiceDeployments(_ context.Context, in describeServi
 }
 
 func (s *Service) describeAttempt(sv *service, sd *serviceDeployment) serviceDeploymentView {
+	target := s.summarizeRevision(sv, sd, sd.target)
 	v := serviceDeploymentView{
 		ServiceDeploymentARN: sd.arn, ServiceARN: sv.arn, ClusterARN: s.formatARN("cluster/%s", sv.cluster), Status: sd.status, StatusReason: sd.reason,
-		SourceServiceRevisions: []summaryView{}, TargetServiceRevision: &summaryView{sd.target.arn}, Rollback: sd.rollback,
+		SourceServiceRevisions: []summaryView{}, TargetServiceRevision: &target, Rollback: sd.rollback, LifecycleHookDetails: sd.describeHooks(),
+		DeploymentConfiguration: sd.configuration, Alarms: sd.describeAlarms(),
 		DeploymentCircuitBreaker: breakerView{Status: "DISABLED", Threshold: sv.breakerThreshold()},
 		CreatedAt:                wireTime(sd.created), StartedAt: wireTime(sd.created), UpdatedAt: wireTime(sd.updated), FinishedAt: wireTime(sd.finished), StoppedAt: wireTime(sd.stopped),
 	}
 	for _, r := range sd.sources {
-		v.SourceServiceRevisions = append(v.SourceServiceRevisions, summaryView{r.arn})
+		v.SourceServiceRevisions = append(v.SourceServiceRevisions, s.summarizeRevision(sv, sd, r))
 	}
 	shuffleItems(s, v.SourceServiceRevisions, func(v summaryView) string { return v.ARN })
 	if b := sv.configuration.CircuitBreaker; b != nil && b.Enable {
 		v.DeploymentCircuitBreaker.Status = "MONITORING"
 	}
+	if sd.shift != nil {
+		v.LifecycleStage = sd.shift.present().name
+	}
 	return v
+}
+
+// describeAlarms describes which alarms watch the deployment.
+func (sd *serviceDeployment) describeAlarms() alarmsView {
+	a := sd.configuration.Alarms
+	switch {
+	case a == nil || !a.Enable:
+		return alarmsView{Status: "DISABLED"}
+	case len(sd.triggered) > 0:
+		return alarmsView{"TRIGGERED", a.AlarmNames, sd.triggered}
+	case !sd.finished.IsZero():
+		return alarmsView{Status: "MONITORING_COMPLETE", AlarmNames: a.AlarmNames}
+	}
+	return alarmsView{Status: "MONITORING", AlarmNames: a.AlarmNames}
 }
 
 // findServiceDeployment returns the service deployment with this ARN, and its service.
@@ -230,6 +285,22 @@ func (s *Service) stopServiceDeployment(_ context.Context, in stopServiceDeploym
 	case sd.status != "IN_PROGRESS" || sv.completed == nil:
 		return stopServiceDeploymentOutput{}, wire.Errorf("ConflictException", "Only a service deployment in progress that has something to roll back to can be stopped.")
 	}
-	s.rollBack(sv, "Service deployment rolled back by a stop request.")
+	s.requestRollback(sv, sd, "Service deployment rolled back by a stop request.")
 	return stopServiceDeploymentOutput{in.ARN}, nil
+}
+
+// requestRollback moves a deployment that shifts traffic to ROLLBACK_REQUESTED, from which the rollback starts a moment
+// later; a rolling update goes back at once here.
+// Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deployment.html
+func (s *Service) requestRollback(sv *service, sd *serviceDeployment, why string) {
+	if !sd.isShifting() {
+		s.rollBack(sv, why)
+		return
+	}
+	sd.setStatus(s.now(), "ROLLBACK_REQUESTED", why)
+	s.runLockedAfter(reactTime, "ecs rolls "+sv.name+" back", func() {
+		if sd.status == "ROLLBACK_REQUESTED" {
+			s.rollBack(sv, why)
+		}
+	})
 }

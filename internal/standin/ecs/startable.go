@@ -67,7 +67,7 @@ func (s *Service) listCandidates() []candidate {
 func (sv *service) listCandidates() []candidate {
 	var out []candidate
 	for _, d := range sv.deployments {
-		if d == sv.primaryDeployment() || d.rollout != "FAILED" {
+		if (d == sv.primaryDeployment() || d.rollout != "FAILED") && d.status != "DRAINING" {
 			out = append(out, candidate{sv.name, d.status, d.revision.definition})
 		}
 	}

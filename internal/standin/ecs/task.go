@@ -37,6 +37,7 @@ type process struct {
 	container   string
 	app         App
 	environment map[string]string
+	options     map[string]string // of its log driver, from secrets
 }
 
 // tasksInPhase returns a deployment's tasks in one phase, oldest first.
@@ -95,28 +96,55 @@ func (s *Service) endWhenDone(t *task) {
 	}
 }
 
-// bootContainers pulls, resolves, starts and probes every container, as the agent does; a reason is
-// returned where the task cannot run.
+// bootContainers pulls, resolves, starts and probes every container after those that it depends on, as the agent does; a
+// reason is returned where the task cannot run. What has exited, as it may where it is not essential, is no process.
 func (s *Service) bootContainers(td *taskDefinition) (ps []process, code, reason string) {
-	for _, v := range td.views {
-		app, known := s.cfg.Images(v.Image)
-		if !known {
-			return nil, "TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref " + v.Image
+	ordered, err := orderContainers(td.views)
+	if err != nil {
+		return nil, "TaskFailedToStart", err.Error()
+	}
+	exited := map[string]bool{} // whether with 0
+	for _, v := range ordered {
+		if v.waitsInVain(exited) {
+			return nil, "TaskFailedToStart", "Container " + v.Name + " depends on a container that did not exit with 0"
 		}
-		env, err := s.resolveEnvironment(v)
-		if err != nil {
-			return nil, "TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: " + err.Error()
-		}
-		if err := app.unpackBundle(env); err != nil {
-			return nil, "EssentialContainerExited", "Essential container in task exited"
-		}
-		p := process{v.Name, app, env}
-		if code, reason := s.probeProcess(p); reason != "" {
+		p, code, reason := s.bootContainer(v)
+		switch {
+		case code == "EssentialContainerExited" && !v.isEssential():
+			exited[v.Name] = false
+		case reason != "":
 			return nil, code, reason
+		case p.app.Completes && v.isEssential():
+			return nil, "EssentialContainerExited", "Essential container in task exited"
+		case p.app.Completes:
+			exited[v.Name] = true
+		default:
+			ps = append(ps, p)
 		}
-		ps = append(ps, p)
 	}
 	return ps, "", ""
+}
+
+// bootContainer pulls, resolves, starts and probes one container.
+func (s *Service) bootContainer(v view) (p process, code, reason string) {
+	app, known := s.cfg.Images(v.Image)
+	if !known {
+		return p, "TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref " + v.Image
+	}
+	env, err := s.resolveEnvironment(v)
+	options := map[string]string{}
+	if err == nil {
+		err = s.resolveSecrets(v.Log.SecretOptions, options)
+	}
+	if err != nil {
+		return p, "TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: " + err.Error()
+	}
+	if err := app.unpackBundle(env); err != nil {
+		return p, "EssentialContainerExited", "Essential container in task exited"
+	}
+	p = process{v.Name, app, env, options}
+	code, reason = s.probeProcess(p)
+	return p, code, reason
 }
 
 func (s *Service) resolveEnvironment(v view) (map[string]string, error) {
@@ -124,14 +152,19 @@ func (s *Service) resolveEnvironment(v view) (map[string]string, error) {
 	for _, e := range v.Environment {
 		env[e.Name] = e.Value
 	}
-	for _, sec := range v.Secrets {
+	return env, s.resolveSecrets(v.Secrets, env)
+}
+
+// resolveSecrets puts what secrets hold into values.
+func (s *Service) resolveSecrets(secrets []secretVariable, values map[string]string) error {
+	for _, sec := range secrets {
 		value, err := s.cfg.Resolve(sec.ValueFrom)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		env[sec.Name] = value
+		values[sec.Name] = value
 	}
-	return env, nil
+	return nil
 }
 
 // unpackBundle adds the bundle's variables to env. Its error holds no value.

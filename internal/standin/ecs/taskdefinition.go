@@ -78,6 +78,11 @@ type view struct {
 	Image       string           `json:"image"`
 	Environment []variable       `json:"environment"`
 	Secrets     []secretVariable `json:"secrets"`
+	Essential   *bool            `json:"essential"`
+	DependsOn   []dependency     `json:"dependsOn"`
+	Log         struct {
+		SecretOptions []secretVariable `json:"secretOptions"`
+	} `json:"logConfiguration"`
 }
 
 type variable struct {
@@ -175,7 +180,8 @@ func (d definition) checkDefinition() ([]view, error) {
 			return nil, err
 		}
 	}
-	return views, nil
+	_, err = orderContainers(views)
+	return views, err
 }
 
 func (c container) checkContainer(known []string, executionRole bool) (view, error) {
@@ -188,7 +194,7 @@ func (c container) checkContainer(known []string, executionRole bool) (view, err
 	if err != nil || v.Name == "" || v.Image == "" {
 		return view{}, wire.Errorf("ClientException", "Container.name and Container.image should not be null or empty.")
 	}
-	if len(v.Secrets) > 0 && !executionRole {
+	if len(v.Secrets)+len(v.Log.SecretOptions) > 0 && !executionRole {
 		return view{}, wire.Errorf("ClientException", "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
 	}
 	return v, v.checkUniqueSecrets()

@@ -184,13 +184,13 @@ func TestWhatItsPipelineDeploysIsSeenAndNotRolled(t *testing.T) {
 		notRolled string
 		unpinned  bool
 	}{
-		"its own names, and not all": {[]string{"DATABASE=" + arnOfBucket + ":A::" + v1}, v1, "its pipeline deploys", false},
-		"no version":                 {[]string{"A=" + arnOfBucket + ":A::"}, "", "its pipeline deploys", true},
-		"nothing":                    {nil, "", "its pipeline deploys, and app:3 pins no version of bucket api-secrets", false},
+		"its own names, and not all": {[]string{"DATABASE=" + arnOfBucket + ":A::" + v1}, v1, "waits for the pipeline of main/api to deploy (roll: false)", false},
+		"no version":                 {[]string{"A=" + arnOfBucket + ":A::"}, "", "waits for the pipeline of main/api to deploy (roll: false)", true},
+		"nothing":                    {nil, "", "waits for the pipeline of main/api to deploy (roll: false), and app:3 pins no version of bucket api-secrets", false},
 	} {
 		r := revisionWith(c.secrets...)
 		l := settledSnapshot()
-		l.revisions[r.arn], l.byPipeline = r, true
+		l.revisions[r.arn], l.byPipeline, l.name = r, true, "main/api"
 		s := l.toSeen("api")
 		if s.Running != c.running || s.NotRolled != c.notRolled || s.Unknown != "" || (s.Unpinned != "") != c.unpinned || s.Names != nil || s.Drift != nil || l.refusalReason() != c.notRolled {
 			t.Errorf("%s: %+v", name, s)

@@ -21,6 +21,7 @@ const maxAttempts = 20
 // serviceSnapshot holds the answers of ECS about a service in one pass. toSeen interprets it.
 type serviceSnapshot struct {
 	at          place
+	name        string // cluster/service
 	environment string
 	now         time.Time
 	idle        bool // it may stand at desired count 0
@@ -32,6 +33,8 @@ type serviceSnapshot struct {
 	service    types.Service
 	briefs     []types.ServiceDeploymentBrief // every service deployment of the last 90 days, newest first
 	tasks      []types.Task                   // that have not stopped
+	stopped    []types.Task                   // that have stopped lately, of a service with task sets
+	departed   []departure                    // what those had; only readStopped fills it in
 	stragglers []types.Task                   // those of other revisions than the PRIMARY deployment's
 	attempts   []types.ServiceDeployment      // newest first, as far back as selectAttempts goes
 	recent     []types.ServiceDeployment      // that were created or have ended since recentSince; only readMoves fills it in
@@ -46,7 +49,7 @@ type serviceSnapshot struct {
 func (s *Service) snapshotService(ctx context.Context) (serviceSnapshot, error) {
 	l := serviceSnapshot{
 		at: s.at, environment: s.by.environment, now: s.now, idle: s.ecs.Idle, byPipeline: !s.ecs.Rolls(),
-		targets: map[string]string{}, began: map[string]time.Time{}, revisions: map[string]revision{},
+		name: s.ecs.ClusterName() + "/" + s.ecs.ServiceName(), targets: map[string]string{}, began: map[string]time.Time{}, revisions: map[string]revision{},
 	}
 	err := s.describeService(ctx, &l)
 	if err != nil || l.absent != "" {
@@ -149,8 +152,13 @@ func (s *Service) describeService(ctx context.Context, l *serviceSnapshot) error
 		l.absent, l.gone = fmt.Sprintf("service %s is %s", s, status), status == "INACTIVE"
 		return nil
 	}
+	what := "deployment"
+	if isOutside(l.service) {
+		l.byPipeline, what = true, "task set of its deployment controller, "+string(l.service.DeploymentController.Type)
+		l.service.Deployments = deploymentsOf(l.service.TaskSets)
+	}
 	if !movePrimaryFirst(l.service.Deployments) {
-		l.absent = firstNonEmpty(unsupportedReason(l.service), fmt.Sprintf("service %s has no PRIMARY deployment", s))
+		l.absent = fmt.Sprintf("service %s has no PRIMARY %s", s, what)
 	}
 	return nil
 }
@@ -168,15 +176,24 @@ func movePrimaryFirst(ds []types.Deployment) bool {
 // left the running count.
 func (s *Service) listTasks(ctx context.Context, l *serviceSnapshot) (err error) {
 	in := sdk.ListTasksInput{Cluster: aws.String(s.ecs.Cluster), ServiceName: aws.String(s.ecs.Service)}
-	l.tasks, err = listUnstoppedTasks(ctx, s.client, in)
+	l.tasks, l.stopped, err = listKnownTasks(ctx, s.client, in)
+	wanted := l.service.Deployments[:1]
+	if isOutside(l.service) { // every task set's tasks are where they should be
+		wanted = l.service.Deployments
+	}
 	l.stragglers = slices.DeleteFunc(slices.Clone(l.tasks), func(t types.Task) bool {
-		return aws.ToString(t.TaskDefinitionArn) == aws.ToString(l.primaryDeployment().TaskDefinition)
+		return slices.ContainsFunc(wanted, func(d types.Deployment) bool {
+			return aws.ToString(t.TaskDefinitionArn) == aws.ToString(d.TaskDefinition)
+		})
 	})
 	return err
 }
 
 // readAttempts fills in briefs, attempts, targets and began, and incomplete where ECS leaves something out.
 func (s *Service) readAttempts(ctx context.Context, l *serviceSnapshot) error {
+	if isOutside(l.service) { // ECS has none of them
+		return nil
+	}
 	briefs, err := s.listServiceDeployments(ctx)
 	if err != nil {
 		return err
@@ -187,7 +204,8 @@ func (s *Service) readAttempts(ctx context.Context, l *serviceSnapshot) error {
 		l.incomplete = fmt.Sprintf("none of the newest %d service deployments succeeded: "+
 			"what the service could roll back to is not known", maxAttempts)
 	}
-	if len(briefs) == 0 && l.primaryDeployment().RolloutState == types.DeploymentRolloutStateInProgress {
+	shifting := shiftsTraffic(l.service.DeploymentConfiguration) && !l.isRolloutQuiet()
+	if len(briefs) == 0 && (shifting || l.rolloutState() == types.DeploymentRolloutStateInProgress) {
 		l.incomplete = "ECS does not list the service deployment in progress: what it could roll back to is not known"
 	}
 	var missing string
@@ -217,7 +235,9 @@ func (s *Service) describeServiceDeployments(
 			missing = fmt.Sprintf("ECS does not describe service deployment %s: %s",
 				aws.ToString(f.Arn), aws.ToString(f.Reason))
 		}
-		all = append(all, out.ServiceDeployments...)
+		for _, d := range out.ServiceDeployments {
+			all = append(all, withEnd(d))
+		}
 	}
 	if len(all) < len(arns) {
 		missing = firstNonEmpty(missing,
@@ -227,6 +247,16 @@ func (s *Service) describeServiceDeployments(
 		return aws.ToTime(b.CreatedAt).Compare(aws.ToTime(a.CreatedAt))
 	})
 	return all, missing, nil
+}
+
+// withEnd returns a service deployment with the time of its end also where ECS gives one that was stopped no finishedAt.
+func withEnd(d types.ServiceDeployment) types.ServiceDeployment {
+	if hasEnded(d.Status) && d.FinishedAt == nil {
+		if d.FinishedAt = d.StoppedAt; d.FinishedAt == nil {
+			d.FinishedAt = d.UpdatedAt
+		}
+	}
+	return d
 }
 
 // listServiceDeployments returns the service's deployments of the last 90 days, newest first.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -182,39 +181,5 @@ func TestTheLargestTaskDefinitionThatFitsIsRegistered(t *testing.T) {
 	}
 	if refused == 0 {
 		t.Error("none was too large")
-	}
-}
-
-func TestServicesThatECSRollsInAnotherWay(t *testing.T) {
-	for _, strategy := range []types.DeploymentStrategy{types.DeploymentStrategyBlueGreen, types.DeploymentStrategyLinear, types.DeploymentStrategyCanary} {
-		w := newWorld(t)
-		must(t, errorOf(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
-			Cluster: aws.String("main"), ServiceName: aws.String("api"), TaskDefinition: aws.String(w.registerRevision("app:1", pinnedEntries(v1)...)), DesiredCount: aws.Int32(1),
-			DeploymentConfiguration: &types.DeploymentConfiguration{Strategy: strategy},
-		})))
-		w.clock.Advance(time.Minute)
-		s := w.readStatus()
-		if !strings.Contains(s.Unknown, "its deployment strategy is "+string(strategy)) || s.Foreign != s.Unknown || s.Running != "" {
-			t.Errorf("%s: %+v", strategy, s)
-		}
-		w.takeWrites()
-		if err := w.consume.Roll(ctx(), bucketAt(v2, both...)); err == nil || !strings.Contains(err.Error(), string(strategy)) {
-			t.Errorf("%s: rolled, or %v", strategy, err)
-		}
-		w.wantWrites()
-	}
-}
-
-// ECS names no deployments where an external controller has task sets of its own.
-func TestAServiceOfAnExternalControllerIsUnknown(t *testing.T) {
-	w := newWorld(t)
-	w.createService(w.registerRevision("app:1"), 1, true)
-	a := &forged{operation: "DescribeServices", status: 200, body: `{"services":[{"serviceName":"api","status":"ACTIVE","deploymentController":{"type":"EXTERNAL"},"deployments":[]}]}`}
-	s, err := w.openThrough(a).Status(ctx())
-	if err != nil || !s.Unread || !strings.Contains(s.Unknown, "deployment controller is EXTERNAL") {
-		t.Errorf("%v, %+v", err, s)
-	}
-	if err := w.openThrough(a).Roll(ctx(), bucketAt(v1, both...)); err == nil || !strings.Contains(err.Error(), "EXTERNAL") || len(a.writes) > 0 {
-		t.Errorf("roll: %v, writes %v", err, a.writes)
 	}
 }

@@ -16,10 +16,12 @@ import (
 
 // This file tells which deployments have moved a service, or a family, onto or away from a version lately.
 
-// selectRecent returns the ARNs of the service deployments that were created or have ended after since.
+// selectRecent returns the ARNs of the service deployments that were created or have ended after since, and that of the
+// newest where it has ended and ECS does not list when: any other one ended when the next was created.
 func selectRecent(briefs []types.ServiceDeploymentBrief, since time.Time) (arns []string) {
-	for _, b := range briefs {
-		if moveTime(b.CreatedAt, b.FinishedAt).After(since) {
+	for i, b := range briefs {
+		untold := i == 0 && hasEnded(b.Status) && b.FinishedAt == nil
+		if untold || moveTime(b.CreatedAt, b.FinishedAt).After(since) {
 			arns = append(arns, aws.ToString(b.ServiceDeploymentArn))
 		}
 	}
@@ -57,6 +59,9 @@ func (s *Service) readMoves(ctx context.Context, l *serviceSnapshot) error {
 		}
 	}
 	if err := s.describeServiceRevisions(ctx, revisions, l); err != nil {
+		return err
+	}
+	if err := s.readStopped(ctx, l); err != nil {
 		return err
 	}
 	return s.readOutlines(ctx, l)
@@ -111,7 +116,7 @@ func (m moves) listMoves() []plan.Move {
 }
 
 // recentMoves returns the moves of the recent service deployments: of each version that the revisions they started
-// from, tried or went back to may give tasks.
+// from, tried or went back to may give tasks. Of task sets it returns those of the tasks that have stopped.
 func (l serviceSnapshot) recentMoves() []plan.Move {
 	found := moves{}
 	for _, d := range l.recent {
@@ -120,6 +125,9 @@ func (l serviceSnapshot) recentMoves() []plan.Move {
 				found.noteMove(moveTime(d.CreatedAt, d.FinishedAt), l.at.versionsOf(o, l.began[revision]))
 			}
 		}
+	}
+	for _, d := range l.departed {
+		found.noteMove(d.stopped, l.at.versionsOf(d.outline, d.created))
 	}
 	return found.listMoves()
 }

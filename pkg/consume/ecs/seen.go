@@ -26,10 +26,9 @@ const stopTimeout = 2 * time.Minute
 //	-----------------------------------------------|-------------------------------------------------
 //	ECS does not describe the service              | Unread, Unknown
 //	there is no such service, or it is INACTIVE    | Absent too
-//	it is not rolled by ECS (CodeDeploy, external, | Unknown, Foreign
-//	  blue/green, linear, canary)                  |
-//	its pipeline deploys (roll: false), or none of | NotRolled
-//	  several containers has the bucket            |
+//	its pipeline deploys (roll: false, CODE_DEPLOY,| NotRolled
+//	  EXTERNAL), or none of several containers has |
+//	  the bucket                                   |
 //	the bucket unpinned in anything in play        | Unpinned, InPlay with what may have been current: Roll cures it
 //	  or under another label than AWSCURRENT       | Unknown: Roll cures it
 //	  or mentioned elsewhere in the task definition | Unknown: a person must cure it
@@ -40,6 +39,10 @@ const stopTimeout = 2 * time.Minute
 //	a rollout onto another, not a rollback         | Foreign, InPlay likewise
 //	the newest attempt failed, or goes back        | Failed: what was tried
 //	a rollout of rotary's that does not end        | Failed, and no RollingTo, after rolloutLimit
+//	traffic shifts or bakes (BLUE_GREEN, LINEAR,   | as any rollout: RollingTo, InPlay with its sources;
+//	  CANARY)                                      |   RollsTill
+//	task sets that are not steady, or several with | RollingTo, InPlay with every one's
+//	  different versions                           |
 //	one deployment, COMPLETED, all tasks running,  | Settled, Running
 //	  nobody else left                             |
 func (l serviceSnapshot) toSeen(name string) plan.Seen {
@@ -50,14 +53,15 @@ func (l serviceSnapshot) toSeen(name string) plan.Seen {
 		}
 		return s
 	}
-	primary := l.at.readPins(l.primaryRevision())
+	primary := l.at.readPins(l.goalRevision())
 	s := plan.Seen{
 		Consumer: name, Names: primary.names, Drift: primary.odd, InPlay: l.at.versionsInPlay(l.revisionsInPlay()),
-		Settled: l.isSettled(), Changed: l.lastChange(), Rest: l.at.fingerprintAfterRoll(l.primaryRevision()),
+		Settled: l.isSettled(), Changed: l.lastChange(), Rest: l.at.fingerprintAfterRoll(l.goalRevision()),
+		Bakes: bakeTimes(l.service.DeploymentConfiguration), RollsTill: l.rollsTill(),
 		Failed: l.failedRollout(), Foreign: l.foreignRollout(), Unknown: l.unknownReason(),
 		Unpinned: l.at.unpinnedReason(l.revisionsInPlay()), Moves: l.recentMoves(), NotRolled: l.notRolledReason(),
 		Detail: fmt.Sprintf("%d of %d tasks on %s",
-			l.primaryDeployment().RunningCount, l.service.DesiredCount, l.primaryRevision()),
+			l.primaryDeployment().RunningCount, l.desiredCount(), l.primaryRevision()),
 	}
 	if n := len(primary.versions); n > 1 {
 		s.Detail += fmt.Sprintf(", which pins %d versions of the bucket at once", n)
@@ -71,9 +75,9 @@ func (l serviceSnapshot) toSeen(name string) plan.Seen {
 	switch {
 	case !s.Settled:
 		s.Waiting, s.WaitTill = l.waitingReason()
-		if s.Foreign == "" && !l.isOverdue() &&
-			l.primaryDeployment().RolloutState != types.DeploymentRolloutStateFailed {
-			s.RollingTo, s.RollingSince = primary.pinnedVersion(), aws.ToTime(l.primaryDeployment().CreatedAt)
+		if s.Foreign == "" && !l.isOverdue() && !l.isGivenUp() &&
+			l.rolloutState() != types.DeploymentRolloutStateFailed {
+			s.RollingTo, s.RollingSince = primary.pinnedVersion(), l.rollingSince()
 		}
 	case s.Unknown == "":
 		s.Running, s.Since = primary.pinnedVersion(), l.runsSince()
@@ -94,10 +98,32 @@ func (l serviceSnapshot) runsSince() time.Time {
 	return aws.ToTime(l.primaryDeployment().CreatedAt)
 }
 
+// rollingSince returns when the unfinished deployment was created.
+func (l serviceSnapshot) rollingSince() time.Time {
+	goal, since := l.goalDefinition(), aws.ToTime(l.primaryDeployment().CreatedAt)
+	for _, d := range l.service.Deployments {
+		if aws.ToString(d.TaskDefinition) == goal && aws.ToTime(d.CreatedAt).After(since) {
+			since = *d.CreatedAt
+		}
+	}
+	return since
+}
+
 func (l serviceSnapshot) primaryDeployment() types.Deployment { return l.service.Deployments[0] }
 
 func (l serviceSnapshot) primaryRevision() revision {
 	return l.revisions[aws.ToString(l.primaryDeployment().TaskDefinition)]
+}
+
+// goalRevision returns the revision of goalDefinition.
+func (l serviceSnapshot) goalRevision() revision { return l.revisions[l.goalDefinition()] }
+
+// desiredCount returns how many tasks the PRIMARY deployment, or task set, should have.
+func (l serviceSnapshot) desiredCount() int32 {
+	if isOutside(l.service) {
+		return l.primaryDeployment().DesiredCount
+	}
+	return l.service.DesiredCount
 }
 
 // familyName returns the family of the task definition that the service has, or had when it was deleted; "" where ECS does
@@ -111,10 +137,14 @@ func (l serviceSnapshot) familyName() string {
 	return family
 }
 
-// isRolloutQuiet reports whether the service has one deployment, COMPLETED, with all its tasks running.
+// isRolloutQuiet reports whether the service has one deployment, COMPLETED, with all its tasks running; or task sets that
+// are as quiet.
 func (l serviceSnapshot) isRolloutQuiet() bool {
 	p := l.primaryDeployment()
-	return len(l.service.Deployments) == 1 && p.RolloutState == types.DeploymentRolloutStateCompleted &&
+	if isOutside(l.service) {
+		return l.areTaskSetsQuiet()
+	}
+	return len(l.service.Deployments) == 1 && l.rolloutState() == types.DeploymentRolloutStateCompleted &&
 		p.RunningCount == l.service.DesiredCount && p.PendingCount == 0
 }
 
@@ -125,9 +155,9 @@ func (l serviceSnapshot) isSettled() bool {
 }
 
 // revisionsInPlay returns the revisions that the service runs or could go back to: the PRIMARY one where nothing is
-// unfinished; else also those of tasks that are left and of everything a rollback could reach.
+// unfinished; else also those of tasks that are left and of everything a rollback could reach. Every task set counts.
 func (l serviceSnapshot) revisionsInPlay() []revision {
-	if l.isSettled() {
+	if l.isSettled() && !isOutside(l.service) {
 		return []revision{l.primaryRevision()}
 	}
 	return slices.SortedFunc(maps.Values(l.revisions), func(a, b revision) int { return strings.Compare(a.arn, b.arn) })
@@ -148,8 +178,8 @@ func (at place) versionsInPlay(playing []revision) []string {
 // unknownReason returns why the snapshot does not prove what the service runs; "" where it does. Every revision in play
 // counts, not only the newest.
 func (l serviceSnapshot) unknownReason() string {
-	if why := firstNonEmpty(unsupportedReason(l.service), l.incomplete); why != "" {
-		return why
+	if l.incomplete != "" {
+		return l.incomplete
 	}
 	for _, r := range l.revisionsInPlay() {
 		if why := l.at.unknownReason(r); why != "" {
@@ -185,10 +215,10 @@ func (l serviceSnapshot) notRolledReason() string {
 	case !l.byPipeline:
 		return l.at.unplacedReason(l.primaryRevision())
 	case len(l.at.versionsInPlay(l.revisionsInPlay())) == 0 && len(l.at.readPins(l.primaryRevision()).loose) == 0:
-		return fmt.Sprintf("its pipeline deploys, and %s pins no version of bucket %s",
-			l.primaryRevision(), l.at.bucketName)
+		return fmt.Sprintf("%s, and %s pins no version of bucket %s",
+			l.pipelineReason(), l.primaryRevision(), l.at.bucketName)
 	}
-	return "its pipeline deploys"
+	return l.pipelineReason()
 }
 
 // refusalReason returns why rotary does not roll the service now; "" where it may.
@@ -199,32 +229,16 @@ func (l serviceSnapshot) refusalReason() string {
 	return firstNonEmpty(l.notRolledReason(), l.foreignRollout())
 }
 
-// unsupportedReason returns why rotary cannot roll this kind of service; "" where it can.
-func unsupportedReason(s types.Service) string {
-	if c := s.DeploymentController; c != nil && c.Type != "" && c.Type != types.DeploymentControllerTypeEcs {
-		return fmt.Sprintf("its deployment controller is %s, and rotary can only roll services whose controller is ECS",
-			c.Type)
-	}
-	if c := s.DeploymentConfiguration; c != nil && c.Strategy != "" && c.Strategy != types.DeploymentStrategyRolling {
-		return fmt.Sprintf("its deployment strategy is %s, and rotary can only roll services whose strategy is ROLLING",
-			c.Strategy)
-	}
-	return ""
-}
-
 // foreignRollout describes a rollout in progress that is not rotary's; "" where there is none. ECS's own rollback of a
-// failed attempt does not count as somebody else's.
+// failed attempt does not count as somebody else's, nor what is done to task sets: rotary would supersede neither.
 func (l serviceSnapshot) foreignRollout() string {
-	if why := unsupportedReason(l.service); why != "" {
-		return why
-	}
 	a, some := l.newestAttempt()
-	inProgress := l.primaryDeployment().RolloutState == types.DeploymentRolloutStateInProgress
+	inProgress := l.rolloutState() == types.DeploymentRolloutStateInProgress && !isOutside(l.service)
 	unfinished := inProgress || some && !hasEnded(a.Status)
-	if !unfinished || l.primaryRevision().registeredBy(l.environment) || some && isFailedAttempt(a.Status) {
+	if !unfinished || l.goalRevision().registeredBy(l.environment) || some && isFailedAttempt(a.Status) {
 		return ""
 	}
-	return fmt.Sprintf("a deployment of %s, which rotary did not register, is in progress", l.primaryRevision())
+	return fmt.Sprintf("a deployment of %s, which rotary did not register, is in progress", l.goalRevision())
 }
 
 // newestBrief returns the ARN of the newest service deployment that is listed; "" where none is.
@@ -242,23 +256,40 @@ func (l serviceSnapshot) newestAttempt() (types.ServiceDeployment, bool) {
 	return l.attempts[0], true
 }
 
-// isOverdue reports whether a rollout of rotary's has not ended within rolloutLimit. ECS's own rollback does not count.
+// isOverdue reports whether a rollout of rotary's has not ended within rolloutLimit, or that after its bake times and hooks
+// should have been over. ECS's own rollback does not count.
 func (l serviceSnapshot) isOverdue() bool {
-	p, a := l.primaryDeployment(), types.ServiceDeployment{}
-	if newest, some := l.newestAttempt(); some {
-		a = newest
+	a, _ := l.newestAttempt()
+	return l.rolloutState() == types.DeploymentRolloutStateInProgress && l.foreignRollout() == "" &&
+		!isOutside(l.service) && !isFailedAttempt(a.Status) && !l.endsBy().IsZero() && !l.now.Before(l.endsBy())
+}
+
+// endsBy returns by when a rollout in progress has ended, or counts as failed; zero where ECS does not tell since when it
+// is under way.
+func (l serviceSnapshot) endsBy() time.Time {
+	began := aws.ToTime(l.primaryDeployment().CreatedAt)
+	if a, some := l.newestAttempt(); some && shiftsTraffic(l.service.DeploymentConfiguration) {
+		began = aws.ToTime(a.CreatedAt)
 	}
-	return p.RolloutState == types.DeploymentRolloutStateInProgress && l.foreignRollout() == "" &&
-		!isFailedAttempt(a.Status) && p.CreatedAt != nil && l.now.Sub(*p.CreatedAt) >= rolloutLimit
+	switch {
+	case began.IsZero():
+		return began
+	case l.rollsTill().After(began):
+		return l.rollsTill().Add(rolloutLimit)
+	}
+	return began.Add(rolloutLimit)
 }
 
 // failedRollout returns what the newest attempt tried, where it failed and nothing newer has replaced it; nil
 // otherwise. Where ECS lists no attempt, a FAILED deployment counts as one. A rollout that is overdue has failed too.
 func (l serviceSnapshot) failedRollout() *plan.Failed {
 	if l.isOverdue() {
-		return l.describeFailure(aws.ToString(l.primaryDeployment().TaskDefinition),
-			aws.ToTime(l.primaryDeployment().CreatedAt).Add(rolloutLimit),
-			fmt.Sprintf("the rollout has not ended within %s, and ECS goes on with it", rolloutLimit))
+		within := rolloutLimit.String()
+		if shiftsTraffic(l.service.DeploymentConfiguration) {
+			within += " after its bake times and hooks"
+		}
+		return l.describeFailure(l.goalDefinition(), l.endsBy(),
+			fmt.Sprintf("the rollout has not ended within %s, and ECS goes on with it", within))
 	}
 	a, some := l.newestAttempt()
 	if !some {
@@ -271,8 +302,8 @@ func (l serviceSnapshot) failedRollout() *plan.Failed {
 		return nil
 	}
 	tried, now := l.targetDefinition(a.TargetServiceRevision), aws.ToString(l.primaryDeployment().TaskDefinition)
-	succeeded := now == tried && l.primaryDeployment().RolloutState == types.DeploymentRolloutStateCompleted
-	newer := now != tried && (a.Rollback == nil || now != l.targets[aws.ToString(a.Rollback.ServiceRevisionArn)])
+	succeeded := now == tried && l.rolloutState() == types.DeploymentRolloutStateCompleted
+	newer := now != tried && !l.isWayBack(a, now)
 	if !isFailedAttempt(a.Status) || succeeded || newer {
 		return nil
 	}
@@ -325,17 +356,23 @@ func (l serviceSnapshot) lastChange() time.Time {
 
 // waitingReason returns what is unfinished, for people, and until when at the latest; zero where ECS has no limit.
 func (l serviceSnapshot) waitingReason() (words string, till time.Time) {
-	p := l.primaryDeployment()
-	tasks := fmt.Sprintf("%d of %d tasks", p.RunningCount, l.service.DesiredCount)
+	p, state := l.primaryDeployment(), l.rolloutState()
+	tasks := fmt.Sprintf("%d of %d tasks", p.RunningCount, l.desiredCount())
 	a, some := l.newestAttempt()
 	switch {
-	case p.RolloutState == types.DeploymentRolloutStateFailed:
+	case isOutside(l.service) && !l.isRolloutQuiet():
+		return l.taskSetsReason(), time.Time{}
+	case state == types.DeploymentRolloutStateFailed:
 		return fmt.Sprintf("the rollout of %s failed and was not rolled back: %s", l.primaryRevision(), tasks),
 			time.Time{}
+	case l.isGivenUp():
+		return fmt.Sprintf("ECS is asked to give the deployment of %s up: %s", l.goalRevision(), tasks), time.Time{}
 	case some && !hasEnded(a.Status) && strings.HasPrefix(string(a.Status), "ROLLBACK_"):
 		return fmt.Sprintf("ECS is rolling back to %s: %s", l.primaryRevision(), tasks), time.Time{}
-	case p.RolloutState != types.DeploymentRolloutStateCompleted, len(l.service.Deployments) > 1,
-		p.RunningCount != l.service.DesiredCount:
+	case some && !hasEnded(a.Status) && shiftsTraffic(l.service.DeploymentConfiguration):
+		return l.stageReason(a, tasks)
+	case state != types.DeploymentRolloutStateCompleted, len(l.service.Deployments) > 1,
+		p.RunningCount != l.desiredCount():
 		return fmt.Sprintf("the rollout of %s: %s", l.primaryRevision(), tasks), time.Time{}
 	case len(l.stragglers) > 0:
 		return fmt.Sprintf("%d tasks of an older revision are still stopping", len(l.stragglers)), l.lastStop()

@@ -127,14 +127,6 @@ func TestChangedIsTheNewestOfAll(t *testing.T) {
 	}
 }
 
-func TestABlueGreenServiceIsNotRolled(t *testing.T) {
-	l := settledSnapshot()
-	l.service.DeploymentConfiguration = &types.DeploymentConfiguration{Strategy: types.DeploymentStrategyBlueGreen}
-	if s := l.toSeen("api"); !strings.Contains(s.Unknown, "BLUE_GREEN") || s.Foreign == "" || s.Running != "" {
-		t.Errorf("%+v", s)
-	}
-}
-
 func TestMatter(t *testing.T) {
 	list := func(statuses ...types.ServiceDeploymentStatus) (bs []types.ServiceDeploymentBrief) {
 		for i, s := range statuses {

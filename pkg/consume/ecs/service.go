@@ -130,10 +130,11 @@ func (s *Service) startRollout(ctx context.Context, b bucket.Bucket) error {
 // between snapshot and update would be undone by that, so it then deploys the version on top of that one's task
 // definition.
 func (s *Service) rollFrom(ctx context.Context, l serviceSnapshot, b bucket.Bucket) error {
-	was, since, base := l.service, l.newestBrief(), l.primaryRevision()
+	was, since, base := l.service, l.newestBrief(), l.goalRevision()
+	onto := l.goalDefinition()
 	for range maxTries {
 		arn, err := s.deriveRevision(ctx, base, b)
-		if err != nil || arn == aws.ToString(was.Deployments[0].TaskDefinition) && !isAbandoned(was) {
+		if err != nil || arn == onto && !isAbandoned(was) {
 			return err
 		}
 		is, err := s.deployRevision(ctx, was, arn)
@@ -144,14 +145,14 @@ func (s *Service) rollFrom(ctx context.Context, l serviceSnapshot, b bucket.Buck
 		if err != nil {
 			return err
 		}
-		slipped := firstNonEmpty(slippedIn(was, is), listed)
+		slipped := firstNonEmpty(slippedIn(was, is, arn), listed)
 		if slipped == "" {
 			return nil
 		}
 		if base, err = s.describeRevision(ctx, slipped); err != nil {
 			return err
 		}
-		was, since = is, newest
+		was, since, onto = is, newest, aws.ToString(is.Deployments[0].TaskDefinition)
 	}
 	return fmt.Errorf("somebody else deployed at the same moment %d times in a row: the next pass tries again",
 		maxTries)
@@ -205,13 +206,14 @@ func (s *Service) tagService(ctx context.Context, svc types.Service) error {
 	return err
 }
 
-// slippedIn returns the task definition of a deployment that was not there before and that the newest one superseded.
-func slippedIn(was, is types.Service) string {
+// slippedIn returns the task definition of a deployment that was not there before, is not of task definition ours, and is
+// superseded.
+func slippedIn(was, is types.Service, ours string) string {
 	for _, d := range is.Deployments[1:] {
 		known := slices.ContainsFunc(was.Deployments, func(w types.Deployment) bool {
 			return aws.ToString(w.Id) == aws.ToString(d.Id)
 		})
-		if !known {
+		if !known && aws.ToString(d.TaskDefinition) != ours {
 			return aws.ToString(d.TaskDefinition)
 		}
 	}

@@ -355,24 +355,6 @@ func TestAServiceThatMayExistIsNotAbsent(t *testing.T) {
 	}
 }
 
-func TestAServiceThatECSDoesNotRoll(t *testing.T) {
-	w := newWorld(t)
-	must(t, errorOf(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
-		Cluster: aws.String("main"), ServiceName: aws.String("api"), TaskDefinition: aws.String(w.registerRevision("app:1", pinnedEntries(v1)...)), DesiredCount: aws.Int32(1),
-		DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeCodeDeploy},
-	})))
-	w.clock.Advance(time.Minute)
-	s := w.readStatus()
-	if s.Unknown != "its deployment controller is CODE_DEPLOY, and rotary can only roll services whose controller is ECS" || s.Foreign != s.Unknown || s.Running != "" {
-		t.Errorf("%+v", s)
-	}
-	w.takeWrites()
-	if err := w.consume.Roll(ctx(), bucketAt(v2, both...)); err == nil {
-		t.Error("rolled")
-	}
-	w.wantWrites()
-}
-
 func TestAnswersThatDoNotCome(t *testing.T) {
 	reads := []string{"DescribeServices", "DescribeTaskDefinition", "ListServiceDeployments", "DescribeServiceDeployments", "DescribeServiceRevisions", "ListTasks", "DescribeTasks"}
 	for _, operation := range reads {

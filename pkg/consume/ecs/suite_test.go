@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"github.com/rotary-secrets/rotary/internal/consumetest"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -66,13 +68,18 @@ type service struct {
 }
 
 func suiteWorld(t *testing.T, at manifest.ECS, wire bool, entries ...string) consumetest.World {
+	return deployedWorld(t, types.DeploymentConfiguration{}, at, wire, entries...)
+}
+
+// deployedWorld is suiteWorld for a service that is deployed so.
+func deployedWorld(t *testing.T, deployment types.DeploymentConfiguration, at manifest.ECS, wire bool, entries ...string) consumetest.World {
 	w := &service{world: newWorld(t), at: at, content: map[string]map[string]secret.Value{}, images: 1, wire: wire}
 	w.at.Cluster, w.at.Service = "main", "api"
 	if w.at.Containers == nil {
 		w.at.Containers = manifest.Names{"app"}
 	}
 	w.resolve, w.alike = w.resolveValue, slices.DeleteFunc(slices.Clone(w.at.Containers), func(name string) bool { return name == "app" })
-	w.createService(w.registerRevision("app:1", append(entries, ssm)...), 2, true)
+	w.createService(w.registerRevision("app:1", append(entries, ssm)...), 2, true, deployment)
 	suite := consumetest.World{
 		Clock: w.clock, Tap: w.tap, Open: w.openConsumer, Put: w.putBucket, Held: w.heldValues, Step: time.Minute,
 		Fail: func() { w.works = slices.Clone(w.startableVersions()) }, Mend: func() { w.works = nil },

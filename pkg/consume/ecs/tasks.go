@@ -3,7 +3,6 @@ package ecs
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -17,6 +16,15 @@ type taskAPI interface {
 
 // listUnstoppedTasks returns the tasks that list selects and that have not stopped, also those that are being stopped.
 func listUnstoppedTasks(ctx context.Context, api taskAPI, list sdk.ListTasksInput) ([]types.Task, error) {
+	unstopped, _, err := listKnownTasks(ctx, api, list)
+	return unstopped, err
+}
+
+// listKnownTasks returns the tasks that list selects: those that have not stopped, and those that have, within an hour or
+// so (ECS forgets them then).
+func listKnownTasks(
+	ctx context.Context, api taskAPI, list sdk.ListTasksInput,
+) (unstopped, stopped []types.Task, err error) {
 	var found []types.Task
 	for _, wanted := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
 		list.DesiredStatus, list.NextToken = wanted, nil
@@ -24,16 +32,23 @@ func listUnstoppedTasks(ctx context.Context, api taskAPI, list sdk.ListTasksInpu
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			tasks, err := describeTasks(ctx, api, list.Cluster, page.TaskArns)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			found = append(found, tasks...)
 		}
 	}
-	return slices.DeleteFunc(found, func(t types.Task) bool { return aws.ToString(t.LastStatus) == "STOPPED" }), nil
+	for _, t := range found {
+		if aws.ToString(t.LastStatus) == "STOPPED" {
+			stopped = append(stopped, t)
+		} else {
+			unstopped = append(unstopped, t)
+		}
+	}
+	return unstopped, stopped, nil
 }
 
 // describeTasks returns one page of tasks without those that ECS no longer knows: they have stopped. It fails where ECS

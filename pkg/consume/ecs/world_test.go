@@ -49,6 +49,7 @@ type world struct {
 	asked   bool                                   // it is asked what is deployable
 	broken  map[string]bool                        // images, and bucket versions, with which tasks do not start
 	resolve func(valueFrom string) (string, error) // where not every value is alike
+	hook    func() standin.Hook                    // what lifecycle hooks answer; nil: they have succeeded
 	alike   []string                               // containers that are registered with the same as app
 }
 
@@ -73,8 +74,14 @@ func newWorld(t *testing.T, lists ...sim.Lists) *world {
 			}
 			return "value", nil
 		},
+		Hooks: func(string, string) standin.Hook {
+			if w.hook == nil {
+				return standin.Hook{Status: "SUCCEEDED"}
+			}
+			return w.hook()
+		},
 		Images: func(image string) (standin.App, bool) {
-			app := standin.App{Crashes: w.broken[image]}
+			app := standin.App{Crashes: w.broken[image], Completes: image == "migrate:1" && !w.broken[image]}
 			if image == "bundled:1" {
 				app.Bundle, app.Needs = "API_SECRETS", []string{"API_KEY", "DB_URL"}
 			}
@@ -149,11 +156,13 @@ func (w *world) registerRevision(image string, secrets ...string) string {
 	return *out.TaskDefinition.TaskDefinitionArn
 }
 
-func (w *world) createService(td string, desired int32, breaker bool) {
+func (w *world) createService(td string, desired int32, breaker bool, deployment ...types.DeploymentConfiguration) {
 	w.t.Helper()
+	c := append(deployment, types.DeploymentConfiguration{})[0]
+	c.DeploymentCircuitBreaker = &types.DeploymentCircuitBreaker{Enable: breaker, Rollback: breaker}
 	must(w.t, errorOf(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
 		Cluster: aws.String("main"), ServiceName: aws.String("api"), TaskDefinition: aws.String(td), DesiredCount: aws.Int32(desired),
-		DeploymentConfiguration: &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: breaker, Rollback: breaker}},
+		DeploymentConfiguration: &c,
 	})))
 	w.clock.Advance(3 * time.Minute)
 }
