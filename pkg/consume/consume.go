@@ -90,7 +90,8 @@ func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconc
 }
 
 func (at Endpoints) openVercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	options := []vercel.Option{vercel.WithSleep(at.waitFor)}
+	now := func() time.Time { return o.Now }
+	options := []vercel.Option{vercel.WithSleep(at.waitFor), vercel.WithClock(now)}
 	if at.Vercel != "" {
 		options = append(options, vercel.WithBaseURL(at.Vercel))
 	}

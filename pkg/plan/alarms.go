@@ -135,7 +135,7 @@ func (s State) namesOfAlarms(source Source, v history.Version) []string {
 // alarmsOfOwed returns the alarms of an owed version.
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
-	limit := source.owedTooLong()
+	limit := s.owedTooLong(source)
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit {
 		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(
 			"version %s was replaced %s ago and is not retired; rotary status %s says what blocks it",
@@ -148,12 +148,17 @@ func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	return append(all, alarmsOfFailure(source, v)...)
 }
 
-// owedTooLong is for how long the source may owe a version: twice what its waits and drains explain. Where a person
-// retires, the manifest says how long that may take, or three days.
-func (s Source) owedTooLong() time.Duration {
-	limit := max(2*s.Takes, owedAtLeast)
-	if s.Manifest.Rotate.Kind() == manifest.Manual {
-		limit = max(limit, cmp.Or(s.Manifest.MaxAge.Std(), owedByHand))
+// owedTooLong is for how long the source may owe a version: twice what its waits and drains explain, and for how long the
+// sinks say that they serve what was replaced. Where a person retires, the manifest says how long that may take, or three days.
+func (s State) owedTooLong(source Source) time.Duration {
+	limit := max(2*source.Takes, owedAtLeast)
+	for _, c := range s.consumersOf(source) {
+		if c.ServesFor > 0 {
+			limit = max(limit, 2*time.Duration(source.Manifest.CountSteps())*(c.ServesFor+history.Deregistered))
+		}
+	}
+	if source.Manifest.Rotate.Kind() == manifest.Manual {
+		limit = max(limit, cmp.Or(source.Manifest.MaxAge.Std(), owedByHand))
 	}
 	return limit
 }
