@@ -87,6 +87,13 @@ var repositoryShape = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
 // an organization its permissions Secrets and Variables to write, and of its repositories Actions to read; with
 // Dependabot secrets, the same level's Dependabot secrets to write.
 func New(c manifest.Consumer, environment string, token secret.Value, appID string, opts ...Option) (*Scope, error) {
+	return newScope(c, environment, token, appID, false, opts...)
+}
+
+// newScope is New; a wide one's App token reaches everything that the App is installed on.
+func newScope(
+	c manifest.Consumer, environment string, token secret.Value, appID string, wide bool, opts ...Option,
+) (*Scope, error) {
 	o := options{url: "https://api.github.com/", transport: http.DefaultTransport, now: time.Now, pause: retry.Skip}
 	for _, opt := range opts {
 		opt(&o)
@@ -99,7 +106,11 @@ func New(c manifest.Consumer, environment string, token secret.Value, appID stri
 	if err != nil {
 		return nil, s.wrapError("open", err)
 	}
-	if s.client, err = authenticateClient(base, s.installation(), token, appID, o.now); err != nil {
+	at := s.installation()
+	if wide {
+		at.repository = ""
+	}
+	if s.client, err = authenticateClient(base, at, token, appID, o.now); err != nil {
 		return nil, s.wrapError("open", err)
 	}
 	return s, nil
