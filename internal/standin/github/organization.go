@@ -360,3 +360,19 @@ func (s *Server) mustFindOwner(name string, dependabot bool) *scope {
 	}
 	return o.scope
 }
+
+// EditOrganizationSecret replaces the value of a secret as an owner would in the settings page; who sees it stays.
+func (s *Server) EditOrganizationSecret(name string, dependabot bool, secretName, plaintext string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setSecret(s.mustFindOwner(name, dependabot), ByHand, strings.ToUpper(secretName), plaintext)
+}
+
+// RotateOrganizationKeys replaces the key pairs of an organization.
+func (s *Server) RotateOrganizationKeys(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, dependabot := range []bool{false, true} {
+		s.mustFindOwner(name, dependabot).newKey(fmt.Sprintf("organization %s %v", name, dependabot))
+	}
+}
