@@ -277,7 +277,10 @@ func (s State) listUnlabelled(b Bucket) []string {
 // bucket, because the manifest may have moved it to another one since; or whether a receipt names it at a place that
 // stands in no manifest.
 func (s State) isInPlay(version string) bool {
-	return slices.ContainsFunc(s.Strangers, func(c Seen) bool { return c.hasInPlay(version) }) || slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
+	if slices.ContainsFunc(s.Strangers, func(c Seen) bool { return c.hasInPlay(version) }) {
+		return true
+	}
+	return slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
 		return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.hasInPlay(version) })
 	})
 }
