@@ -7,6 +7,9 @@ const whole = JSON.parse(readFileSync(new URL("@octokit/openapi/generated/api.gi
 const wanted = [
   /^\/repos\/\{owner\}\/\{repo\}\/(actions|environments\/\{environment_name\})\/(secrets|variables)(\/|$)/,
   /^\/repos\/\{owner\}\/\{repo\}\/(installation|environments|environments\/\{environment_name\}|actions\/runs|actions\/organization-secrets)$/,
+  /^\/repos\/\{owner\}\/\{repo\}(\/dependabot\/secrets(\/|$)|$)/,
+  /^\/orgs\/\{org\}(\/(actions|dependabot)\/(secrets|variables)(\/|$)|\/repos$|\/installation$|$)/,
+  /^\/installation\/repositories$/,
   /^\/app\/installations\/\{installation_id\}\/access_tokens$/,
   /^\/rate_limit$/,
 ];

@@ -42,7 +42,7 @@ function operationOf(call, url) {
 // asked is what the SDK's caller would pass for the call. Its numbers are text in an address.
 function asked(call, url, held) {
   const input = { ...held, ...Object.fromEntries(url.searchParams) };
-  if (input.limit !== undefined) input.limit = Number(input.limit);
+  for (const name of ["limit", "until"]) if (input[name] !== undefined) input[name] = Number(input[name]);
   if (call.sent) input.requestBody = JSON.parse(call.sent);
   return input;
 }

@@ -95,7 +95,9 @@ var around = map[string]string{
 	"Task.variable":            "{consumers: {api: {ecs: {inject: bundle}}}}",
 	"Consumer.github":          "{consumers: {ci: {in: [dev]}}}",
 	"GitHub.environment":       "{consumers: {ci: {in: [dev]}}}",
-	"GitHub.organization":      "{consumers: {ci: {in: [dev], github: {repository: null, environment: null}}}}",
+	"GitHub.organization":      "{consumers: {ci: {in: [dev], github: {repository: null, environment: null, repositories: all}}}}",
+	"GitHub.repositories":      "{consumers: {ci: {in: [dev], github: {repository: null, environment: null, organization: example}}}}",
+	"GitHub.dependabot":        "{consumers: {ci: {in: [dev], github: {environment: null}}}}",
 	"GitHubSignIn.app_id":      "{sign_in: {github: {token: null, private_key: GH_APP_PRIVATE_KEY}}}",
 	"GitHubSignIn.private_key": "{sign_in: {github: {token: null, app_id: GH_APP_ID}}}",
 }

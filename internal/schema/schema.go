@@ -84,6 +84,9 @@ func mapCustomType(t reflect.Type) *jsonschema.Schema {
 			{Type: "array", Items: &jsonschema.Schema{Type: "string"}}}}
 	case reflect.TypeFor[vendorapi.JSON]():
 		return &jsonschema.Schema{Type: "object"}
+	case reflect.TypeFor[manifest.RepositoryAccess]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{enumSchema(manifest.VisibleToAll, manifest.VisibleToPrivate),
+			listSchema(&jsonschema.Schema{Type: "string"})}}
 	case reflect.TypeFor[manifest.Originals]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Const: true},
 			listSchema(&jsonschema.Schema{Type: "string"})}}

@@ -22,6 +22,7 @@ func (w *World) checkDelivered() {
 			w.pinned(c, b)
 		case c.GitHub != nil:
 			w.holdsValues(c, w.stored(c), w.computeWanted(b))
+			w.checkVaults(c, w.computeWanted(b))
 		case c.Vercel != nil:
 			for _, target := range c.Vercel.Targets[w.Env.Name] {
 				w.holdsValues(c, w.variables(c, target), w.wantedAt(target, c, b))
@@ -64,6 +65,12 @@ func (w *World) pinned(c manifest.Consumer, b manifest.Bucket) {
 // stored returns the secrets of a consumer's scope at GitHub, by name.
 func (w *World) stored(c manifest.Consumer) map[string]string {
 	held := map[string]string{}
+	if c.GitHub.Organization != "" {
+		for name, s := range w.GitHub.OrganizationSecrets(c.GitHub.Organization, false) {
+			held[name] = s.Value
+		}
+		return held
+	}
 	for _, name := range w.GitHub.Secrets(c.GitHub.Repository, c.GitHub.Environment) {
 		held[name], _, _ = w.GitHub.Secret(c.GitHub.Repository, c.GitHub.Environment, name)
 	}

@@ -88,6 +88,9 @@ func isAbout(c sim.Call, consumer manifest.Consumer) bool {
 	case c.Service == "ecs" && consumer.ECS != nil:
 		return strings.Contains(text, consumer.ECS.Service)
 	case c.Service == "github" && consumer.GitHub != nil:
+		if o := consumer.GitHub.Organization; o != "" {
+			return strings.Contains(text, "orgs/"+o)
+		}
 		return strings.Contains(text, consumer.GitHub.Repository)
 	case c.Service == "vercel" && consumer.Vercel != nil:
 		return strings.Contains(text, consumer.Vercel.Project)

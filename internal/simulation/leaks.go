@@ -88,7 +88,12 @@ func (w *World) visible() {
 	for _, c := range w.Env.Consumers {
 		switch {
 		case c.GitHub != nil:
-			receipt, _ := w.GitHub.Variable(c.GitHub.Repository, c.GitHub.Environment, "ROTARY_RECEIPT")
+			receipt := ""
+			if c.GitHub.Organization != "" {
+				receipt, _, _ = w.GitHub.OrganizationVariable(c.GitHub.Organization, "ROTARY_RECEIPT")
+			} else {
+				receipt, _ = w.GitHub.Variable(c.GitHub.Repository, c.GitHub.Environment, "ROTARY_RECEIPT")
+			}
 			w.keepText("%s %v", receipt, w.GitHub.Changes(0))
 		case c.Vercel != nil:
 			w.keepText("%v", w.Vercel.Changes(0))

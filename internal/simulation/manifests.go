@@ -34,6 +34,7 @@ var manifests = map[string]string{
 	"moved-project":    strings.Replace(main, "project: dashboard", "project: site", 1),
 	"dropped-ci":       strings.Replace(main, "  ci:        {bucket", "  # ci:      {bucket", 1),
 	"dropped-project":  strings.Replace(main, "  dashboard: {bucket", "  # dashboard: {bucket", 1),
+	"organization":     organization,
 	"jobs":             jobs,
 	"everything":       everything,
 	"clones":           strings.NewReplacer("{random: {}, every: 30d}}", "{mysql: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
@@ -100,6 +101,9 @@ consumers:
   ci:        {bucket: ci-secrets, github: {repository: example/app, environment: "${env}", sign_in: {token: GH_TOKEN}}}
   dashboard: {bucket: dashboard-secrets, vercel: {project: dashboard, sign_in: {token: VERCEL_TOKEN}, targets: {production: [production], staging: [preview]}}}
 `
+
+// organization is main with secrets that two repositories of an organization get, and Dependabot too.
+var organization = strings.NewReplacer("repository: example/app, environment: \"${env}\"", "organization: example, repositories: [app, site], dependabot: true", "ci:        {bucket", "ci:        {in: [production], bucket").Replace(main)
 
 // halves is a manifest with a key pair: one service signs, one verifies, and one does both and has all four keys.
 const halves = `

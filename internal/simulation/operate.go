@@ -72,7 +72,10 @@ func makeFlaky(w *World, args []string) error {
 // replaceKey replaces a scope's public key, as GitHub does at times.
 func replaceKey(w *World, args []string) error {
 	c, err := w.findConsumer(args, isGitHub)
-	if err == nil {
+	switch {
+	case err == nil && c.GitHub.Organization != "":
+		w.GitHub.RotateOrganizationKeys(c.GitHub.Organization)
+	case err == nil:
 		w.GitHub.RotatePublicKey(c.GitHub.Repository, c.GitHub.Environment)
 	}
 	return err
@@ -84,6 +87,8 @@ func archiveRepository(w *World, args []string) error {
 	switch {
 	case err != nil:
 		return err
+	case c.GitHub.Organization != "":
+		return errNotNow
 	case len(args) == 2:
 		w.GitHub.UnarchiveRepository(c.GitHub.Repository)
 	default:
@@ -97,6 +102,9 @@ func renameRepository(w *World, args []string) error {
 	c, err := w.findConsumer(args, isGitHub)
 	if err != nil {
 		return err
+	}
+	if c.GitHub.Organization != "" {
+		return errNotNow
 	}
 	from, to := c.GitHub.Repository, c.GitHub.Repository+"-renamed"
 	if len(args) == 2 {
@@ -148,7 +156,7 @@ func admitToken(w *World, args []string) error {
 	case err != nil:
 		return err
 	case c.GitHub != nil:
-		w.GitHub.AddToken(token, c.GitHub.Repository)
+		w.GitHub.AddToken(token, stage.Repositories(w.Env, c.GitHub.SignIn.Credential())...)
 	default:
 		w.Vercel.AddToken(token, c.Vercel.Team)
 	}

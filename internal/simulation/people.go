@@ -155,8 +155,14 @@ func queueRun(w *World, args []string) error {
 	if name := c.GitHub.Environment; name != "" {
 		environments = append(environments, name)
 	}
-	run := w.GitHub.StartRun(c.GitHub.Repository, github.Queued, environments...)
-	w.runs[c.Name] = append(w.runs[c.Name], workflowRun{c.GitHub.Repository, run})
+	repository, dependabot := w.nextRun(c)
+	run := int64(0)
+	if dependabot {
+		run = w.GitHub.StartDependabotRun(repository, github.Queued)
+	} else {
+		run = w.GitHub.StartRun(repository, github.Queued, environments...)
+	}
+	w.runs[c.Name] = append(w.runs[c.Name], workflowRun{repository, run})
 	return nil
 }
 
@@ -204,6 +210,9 @@ func editByHand(w *World, args []string) error {
 		}
 		return errNotNow
 	}
+	if c.GitHub.Organization != "" {
+		return w.editOrganization(c)
+	}
 	for _, name := range w.GitHub.Secrets(c.GitHub.Repository, c.GitHub.Environment) {
 		text, _, _ := w.GitHub.Secret(c.GitHub.Repository, c.GitHub.Environment, name)
 		w.GitHub.SetSecretByHand(c.GitHub.Repository, c.GitHub.Environment, name, text)
@@ -220,6 +229,10 @@ func addForeign(w *World, args []string) error {
 	}
 	if c.Vercel != nil {
 		w.Vercel.SetByHand(c.Vercel.Project, foreignName, "production", "theirs")
+		return nil
+	}
+	if c.GitHub.Organization != "" {
+		w.GitHub.SetOrganizationSecretByHand(c.GitHub.Organization, false, foreignName, "theirs", manifest.VisibleToPrivate)
 		return nil
 	}
 	w.GitHub.SetSecretByHand(c.GitHub.Repository, c.GitHub.Environment, foreignName, "theirs")

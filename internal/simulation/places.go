@@ -13,6 +13,8 @@ func placeOf(c manifest.Consumer) string {
 	switch {
 	case c.ECS != nil:
 		return "ecs " + c.ECS.Cluster + "/" + c.ECS.Service
+	case c.GitHub != nil && c.GitHub.Organization != "":
+		return "github-org " + c.GitHub.Organization
 	case c.GitHub != nil:
 		return "github " + c.GitHub.Repository + ":" + c.GitHub.Environment
 	case c.Vercel != nil:
@@ -60,7 +62,7 @@ func (w *World) letIn(c manifest.Consumer) {
 	if err != nil || c.GitHub.SignIn.AppID != "" {
 		return
 	}
-	w.repositories = append(w.repositories, c.GitHub.Repository)
+	w.repositories = append(w.repositories, stage.ListReaders(c.GitHub)...)
 	w.GitHub.AddToken(token, slices.Concat(stage.Repositories(w.Env, c.GitHub.SignIn.Credential()), w.repositories)...)
 }
 

@@ -152,6 +152,44 @@ func protocolScenarios() []Scenario {
 			wait 10m
 			promote dashboard
 			settle`)},
+		{Name: "Skew Protection", Manifest: "main", Thin: 3, Schedule: MustParse(`
+			skew dashboard 4h
+			rotate db
+			pass
+			wait 5m
+			pass
+			push dashboard
+			rotate db
+			settle`)},
+		{Name: "Skew Protection and an Instant Rollback", Manifest: "main", Thin: 3, Schedule: MustParse(`
+			skew dashboard 4h
+			rotate db
+			pass
+			wait 5m
+			rollback dashboard
+			pass
+			wait 1h
+			promote dashboard
+			pass
+			settle`)},
+		{Name: "organization", Manifest: "organization", Thin: 3, Schedule: MustParse(`
+			queue ci
+			queue ci
+			queue ci
+			rotate db
+			pass
+			wait 5m
+			select ci
+			queue ci
+			pass
+			start ci
+			complete ci
+			complete ci
+			put vendor
+			pass
+			complete ci
+			complete ci
+			settle`)},
 		{Name: "symmetric secret", Manifest: "symmetric", Schedule: MustParse(`
 			rotate handshake
 			settle`)},

@@ -115,7 +115,8 @@ func stories() []line {
 			"lambdas/propagate TestAPanicInAPassShowsItsTypeAndNothingElse", "lambdas/rotate TestAPanicShowsItsTypeAndNothingElse",
 		}},
 		{name: "18 an organisation's secret loses its repositories, or an environment's hides it", tests: []string{
-			"internal/e2e TestStory02OnlyWhatRotaryWroteIsRemoved", // organisations' secrets are never written, and a repository's of the same name is left
+			"pkg/consume/github TestVisibilityAndRepositoriesAreKept",
+			"internal/e2e TestStory02OnlyWhatRotaryWroteIsRemoved", // a repository's of the same name is left
 			"pkg/consume/github TestShadowedNamesAreTold",
 		}},
 		{name: "19 the event never comes", tests: []string{"internal/e2e TestStory19TheEventNeverComes"}, play: []tale{{

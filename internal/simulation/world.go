@@ -51,6 +51,7 @@ type World struct {
 	done         map[string]int                     // how many of its steps a rotation has done, by version
 	started      map[string]string                  // the version of the rotation that was started last, by source
 	runs         map[string][]workflowRun
+	narrowed     map[string]bool              // secrets of an organization that its owner has taken from repositories
 	late         []landing                    // what was given up and has not landed yet
 	seen         map[string]time.Time         // how far SEEN has come, by secret
 	since        map[string]time.Time         // since when a version is owed

@@ -55,13 +55,28 @@ func (s *Stage) Code(c manifest.Consumer) {
 		for _, p := range shown {
 			secrets = append(secrets, github.Presented{Secret: p.Env, Target: p.Target})
 		}
-		s.GitHub.SetPresented(c.GitHub.Repository, c.GitHub.Environment, secrets...)
+		s.presentSecrets(c.GitHub, secrets)
 	case c.Vercel != nil && slices.Contains(c.Vercel.Targets[s.Env.Name], "production"):
 		var variables []vercel.Presented
 		for _, p := range shown {
 			variables = append(variables, vercel.Presented(p))
 		}
 		s.Vercel.SetPresented(c.Vercel.Project, variables...)
+	}
+}
+
+// presentSecrets makes runs present what they read of a consumer's secrets.
+func (s *Stage) presentSecrets(g *manifest.GitHub, secrets []github.Presented) {
+	if g.Organization != "" {
+		s.GitHub.PresentOrganization(g.Organization, false, secrets...)
+		if g.Dependabot {
+			s.GitHub.PresentOrganization(g.Organization, true, secrets...)
+		}
+		return
+	}
+	s.GitHub.SetPresented(g.Repository, g.Environment, secrets...)
+	if g.Dependabot {
+		s.GitHub.PresentDependabot(g.Repository, secrets...)
 	}
 }
 

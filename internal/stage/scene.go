@@ -87,6 +87,15 @@ func (s *Stage) isMadeBefore(source manifest.Source) bool {
 	})
 }
 
+// setSecretBefore sets a secret as somebody has before rotary adopts it.
+func (s *Stage) setSecretBefore(g *manifest.GitHub, name, value string) {
+	if g.Organization != "" {
+		s.GitHub.SetOrganizationSecretByHand(g.Organization, false, name, value, manifest.VisibleToSelected, ListReaders(g)...)
+		return
+	}
+	s.GitHub.SetSecretByHand(g.Repository, g.Environment, name, value)
+}
+
 // startBefore gives everybody what rotary may adopt, as it was before: an ECS service takes each name from its source,
 // whichever version is current, and GitHub and Vercel hold copies that somebody has set.
 func (s *Stage) startBefore(ctx context.Context) error {
@@ -99,7 +108,7 @@ func (s *Stage) startBefore(ctx context.Context) error {
 		case c.GitHub != nil:
 			for _, name := range c.GitHub.Adopt {
 				if value, has := s.valueUnder(c, name); has {
-					s.GitHub.SetSecretByHand(c.GitHub.Repository, c.GitHub.Environment, name, value)
+					s.setSecretBefore(c.GitHub, name, value)
 				}
 			}
 		case c.Vercel != nil:

@@ -58,7 +58,7 @@ func (s *Stage) addProjectWithToken(c manifest.Consumer, known map[string]string
 func (s *Stage) Adopt(ctx context.Context, c manifest.Consumer) error {
 	switch {
 	case c.GitHub != nil:
-		s.GitHub.AddRepository(c.GitHub.Repository, c.GitHub.Environment)
+		s.makeRepositories(c.GitHub)
 		s.Code(c)
 	case c.Vercel != nil:
 		s.addProject(c, s.Values[""])
@@ -66,18 +66,48 @@ func (s *Stage) Adopt(ctx context.Context, c manifest.Consumer) error {
 	return s.startTasks(ctx, c)
 }
 
-// Repositories returns the repositories that rotary reaches with a key.
+// Repositories returns the repositories, and the organizations, that rotary reaches with a key.
 func Repositories(env *manifest.Environment, key string) (names []string) {
 	for _, c := range env.Consumers {
-		if c.GitHub != nil && c.GitHub.SignIn.Credential() == key && !slices.Contains(names, c.GitHub.Repository) {
-			names = append(names, c.GitHub.Repository)
+		if c.GitHub == nil || c.GitHub.SignIn.Credential() != key {
+			continue
 		}
+		names = append(names, ListReaders(c.GitHub)...)
+		if c.GitHub.Organization != "" {
+			names = append(names, c.GitHub.Organization)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// ListReaders returns the repositories whose workflows get what a consumer has: its own, or those of its organization,
+// which has one by the name of app where the manifest lists none.
+func ListReaders(g *manifest.GitHub) (names []string) {
+	if g.Organization == "" {
+		return []string{g.Repository}
+	}
+	for _, name := range g.Repositories.List {
+		names = append(names, g.Organization+"/"+name)
+	}
+	if len(names) == 0 {
+		names = []string{g.Organization + "/app"}
 	}
 	return names
 }
 
+// makeRepositories makes the repositories that a consumer's secrets are for, and their organization.
+func (s *Stage) makeRepositories(g *manifest.GitHub) {
+	if g.Organization != "" {
+		s.GitHub.AddOrganization(g.Organization)
+	}
+	for _, name := range ListReaders(g) {
+		s.GitHub.AddRepository(name, g.Environment)
+	}
+}
+
 func (s *Stage) addRepository(c manifest.Consumer, known map[string]string) error {
-	s.GitHub.AddRepository(c.GitHub.Repository, c.GitHub.Environment)
+	s.makeRepositories(c.GitHub)
 	s.Code(c)
 	token, all := c.GitHub.SignIn.Credential(), Repositories(s.Env, c.GitHub.SignIn.Credential())
 	switch {

@@ -27,6 +27,7 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 		os.Getenv("ROTARY_SCHEDULER_ROLE_ARN"))
 	sinks := consume.FromEnv(os.Getenv)
 	open, signIn := consume.Opener(cfg, sinks), consume.SignIn(cfg, sinks)
+	receipts := consume.Receipts(env, sinks)
 	h := handler{
 		// Lambda itself sets this variable: no setting that a deploy could forget makes the look function a writer.
 		looksOnly:   os.Getenv("AWS_LAMBDA_FUNCTION_NAME") == env.LookFunction(),
@@ -39,7 +40,7 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	h.pass = func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
 		return reconcile.Pass{
 			Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)),
-			Open: open, Census: consume.Census(cfg, env), Advancer: invoke, SignIn: signIn,
+			Open: open, Census: consume.Census(cfg, env), Receipts: receipts, Advancer: invoke, SignIn: signIn,
 			Followed: h.logFollowed, AcceptRemovals: accept, DryRun: dryRun,
 		}.Run(ctx)
 	}

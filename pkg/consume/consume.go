@@ -3,6 +3,7 @@ package consume
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/consume/reader"
 	"github.com/rotary-secrets/rotary/pkg/consume/vercel"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/retry"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -75,15 +77,45 @@ func Census(cfg aws.Config, env *manifest.Environment) reconcile.Census {
 	return ecs.NewCensus(awsecs.NewFromConfig(cfg), tagged, env)
 }
 
-func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	now := func() time.Time { return o.Now }
-	options := []github.Option{github.Previous(o.Content), github.Clock(now, at.pauseBetweenWrites)}
+// Receipts returns the census of the repositories and organizations that the environment's manifest has forgotten. It
+// makes no call, and remembers what it sees for as long as it is kept.
+func Receipts(env *manifest.Environment, at Endpoints) reconcile.ReceiptCensus {
+	r := &receiptCensus{}
+	r.github = github.NewCensus(env, at.listGitHubOptions(func() time.Time { return r.now })...)
+	return r
+}
+
+type receiptCensus struct {
+	github *github.Census
+	now    time.Time
+}
+
+// Receipts implements reconcile.ReceiptCensus. Whatever could not be looked at is as it was seen before.
+func (r *receiptCensus) Receipts(ctx context.Context, key func(string) secret.Value, now time.Time) (all []plan.Seen) {
+	r.now = now
+	found, _ := r.github.Look(ctx, key, now)
+	for _, s := range found {
+		all = append(all, plan.Seen{Consumer: s.Location, InPlay: s.Versions, Unknown: fmt.Sprintf(
+			"it has secrets of this environment by its receipt, seen at %s, and stands in no manifest: put it back under "+
+				"consumers, or delete its secrets and the variable ROTARY_RECEIPT there", s.SeenAt.UTC().Format("15:04 on 2 Jan"))})
+	}
+	return all
+}
+
+// listGitHubOptions returns the options with which everything of GitHub is opened.
+func (at Endpoints) listGitHubOptions(now func() time.Time) []github.Option {
+	options := []github.Option{github.Clock(now, at.pauseBetweenWrites)}
 	if at.GitHub != "" {
 		options = append(options, github.URL(at.GitHub))
 	}
 	if at.Transport != nil {
 		options = append(options, github.Transport(at.Transport))
 	}
+	return options
+}
+
+func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+	options := append(at.listGitHubOptions(func() time.Time { return o.Now }), github.Previous(o.Content))
 	appID := ""
 	if c.GitHub.SignIn.AppID != "" {
 		appID = secret.Reveal(o.Key(c.GitHub.SignIn.AppID))
@@ -92,7 +124,8 @@ func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconc
 }
 
 func (at Endpoints) openVercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	options := []vercel.Option{vercel.WithSleep(at.waitFor)}
+	now := func() time.Time { return o.Now }
+	options := []vercel.Option{vercel.WithSleep(at.waitFor), vercel.WithClock(now)}
 	if at.Vercel != "" {
 		options = append(options, vercel.WithBaseURL(at.Vercel))
 	}

@@ -70,11 +70,15 @@ func (s Source) CountSteps() int {
 	return 1
 }
 
-// longestUse returns how long at most c may use a version after it was replaced: its drain, or that of the workflow
-// runs of a repository. Those end earlier as a rule, and are seen to.
+// longestUse returns how long at most c may use a version after it was replaced: its drain, that of the workflow runs of
+// a repository, or what the manifest says of Skew Protection. Runs end earlier as a rule, and are seen to.
 func (c Consumer) longestUse() Duration {
-	if c.GitHub != nil {
+	switch {
+	case c.GitHub != nil:
 		return c.GitHub.Drain
+	case c.Vercel != nil:
+		age, _ := c.Vercel.AssumedSkewProtection()
+		return Duration(age)
 	}
 	return c.Drain()
 }

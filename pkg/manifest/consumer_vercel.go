@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/duration"
 )
 
 // Vercel is the environment variables of a project.
@@ -33,6 +36,10 @@ type Vercel struct {
 	// Example: `VERCEL_DEPLOY_HOOK`. Refuses: the address itself,
 	// `"https://api.vercel.com/v1/integrations/deploy/prj_1/x"`.
 	DeployHook string `yaml:"deploy_hook,omitempty" json:"deploy_hook,omitempty"`
+	// For how long Skew Protection serves a deployment after another one has replaced it, or off: what holds where the
+	// project's own answer does not say. Without it, such a project keeps old credentials alive.
+	// Example: `12h`. Refuses: `long`.
+	SkewProtection string `yaml:"skew_protection,omitempty" json:"skew_protection,omitempty"`
 	// Existing variables that rotary takes over.
 	// Example: `[VENDOR_A_API_KEY]`. Refuses: what the bucket has not, `[NOBODY]`.
 	Adopt []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
@@ -99,7 +106,24 @@ func (v *Vercel) checkConsumer(c checker, path string, consumer Consumer) {
 	if v.Sensitive != "" {
 		c.requireOneOf(path+".sensitive", v.Sensitive, "always")
 	}
+	if _, stated := v.AssumedSkewProtection(); v.SkewProtection != "" && !stated {
+		c.add(path+".skew_protection", path+".skew_protection is no duration",
+			"write off, or the project's maximum age, such as 12h")
+	}
 	v.checkTargets(c, path+".targets", consumer)
+}
+
+// skewProtectionOff is the word for a project without Skew Protection.
+const skewProtectionOff = "off"
+
+// AssumedSkewProtection returns for how long a deployment is served after it was replaced where the project does not say,
+// 0 for never; stated is false where the manifest does not say either.
+func (v *Vercel) AssumedSkewProtection() (age time.Duration, stated bool) {
+	if v.SkewProtection == skewProtectionOff {
+		return 0, true
+	}
+	d, err := duration.Parse(v.SkewProtection)
+	return d.Std(), err == nil
 }
 
 func (v *Vercel) checkTargets(c checker, path string, consumer Consumer) {

@@ -317,6 +317,18 @@ func (n *Names) decodeYAML(r *report, node ast.Node, path string) {
 	r.decodeList(node, path, reflect.ValueOf((*[]string)(n)).Elem())
 }
 
+func (a *RepositoryAccess) decodeYAML(r *report, node ast.Node, path string) {
+	if one, ok := readText(node); ok {
+		a.Visibility = one
+		return
+	}
+	if _, ok := node.(*ast.SequenceNode); !ok {
+		r.addWrongKind(node, path, "all, private or a list of repositories", "write all, private, or [one, two]")
+		return
+	}
+	r.decodeList(node, path, reflect.ValueOf(&a.List).Elem())
+}
+
 func (o *Originals) decodeYAML(r *report, node ast.Node, path string) {
 	if all, ok := node.(*ast.BoolNode); ok && all.Value {
 		o.All = true

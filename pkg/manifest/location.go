@@ -181,7 +181,7 @@ func (v *Vercel) formatLocation(environment string) string {
 func (v *Vercel) movedTo(rest, environment string) (*Vercel, bool) {
 	var moved Vercel
 	if v != nil {
-		moved.SignIn = v.SignIn
+		moved.SignIn, moved.SkewProtection = v.SignIn, v.SkewProtection
 	}
 	place, targets, _ := strings.Cut(rest, ":")
 	words, ok := splitEscaped(place, "/", 0)

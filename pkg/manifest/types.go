@@ -184,6 +184,19 @@ func (o Originals) writtenForm() any {
 	return o.List
 }
 
+// MarshalJSON writes a as the file has it.
+func (a RepositoryAccess) MarshalJSON() ([]byte, error) { return json.Marshal(a.writtenForm()) }
+
+// MarshalYAML writes a as the file has it.
+func (a RepositoryAccess) MarshalYAML() (any, error) { return a.writtenForm(), nil }
+
+func (a RepositoryAccess) writtenForm() any {
+	if a.Visibility != "" {
+		return a.Visibility
+	}
+	return a.List
+}
+
 // MarshalJSON writes l as the file has it.
 func (l Layer[T]) MarshalJSON() ([]byte, error) { return json.Marshal(l.writtenForm()) }
 

@@ -126,7 +126,7 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 	if s.Mode == manifest.Observe {
 		return
 	}
-	withdrawable := len(s.Strangers) == 0 && !slices.ContainsFunc(s.readersOf(b), Consumer.isUnseen)
+	withdrawable := !s.hasUnknownStranger() && !slices.ContainsFunc(s.readersOf(b), Consumer.isUnseen)
 	for _, v := range b.Versions {
 		is, startable := stageOf(v), s.isInPlay(v.ID) || s.isDeployable(v.ID)
 		switch {
@@ -274,8 +274,12 @@ func (s State) listUnlabelled(b Bucket) []string {
 }
 
 // isInPlay reports whether any consumer runs the version, is rolling to it, or could roll back to it: of whatever
-// bucket, because the manifest may have moved it to another one since.
+// bucket, because the manifest may have moved it to another one since; or whether a receipt names it at a place that
+// stands in no manifest.
 func (s State) isInPlay(version string) bool {
+	if slices.ContainsFunc(s.Strangers, func(c Seen) bool { return c.hasInPlay(version) }) {
+		return true
+	}
 	return slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
 		return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.hasInPlay(version) })
 	})

@@ -135,7 +135,7 @@ func (s State) namesOfAlarms(source Source, v history.Version) []string {
 // alarmsOfOwed returns the alarms of an owed version.
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
-	limit := source.owedTooLong(s.longestBake(source))
+	limit := s.owedTooLong(source)
 	use, _ := UseOf(v)
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit && s.Now.After(use.explainedBy()) {
 		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(
@@ -149,25 +149,21 @@ func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	return append(all, alarmsOfFailure(source, v)...)
 }
 
-// longestBake returns how long the bake times of a consumer of the source make each of its rollouts last at most.
-func (s State) longestBake(source Source) time.Duration {
-	var longest time.Duration
-	for _, b := range s.Buckets {
-		for _, c := range b.Consumers {
-			if b.isFedBy(source.Name) {
-				longest = max(longest, c.Bakes)
-			}
+// owedTooLong is for how long the source may owe a version: twice what its waits, its drains and the bake of each step's
+// rollout explain, and for how long the sinks say that they serve what was replaced. Where a person retires, the manifest says
+// how long that may take, or three days.
+func (s State) owedTooLong(source Source) time.Duration {
+	steps := time.Duration(source.Manifest.CountSteps())
+	var bakes, serves time.Duration
+	for _, c := range s.consumersOf(source) {
+		bakes = max(bakes, c.Bakes)
+		if c.ServesFor > 0 {
+			serves = max(serves, c.ServesFor+history.Deregistered)
 		}
 	}
-	return longest
-}
-
-// owedTooLong is for how long the source may owe a version: twice what its waits, its drains and the bake of each step's
-// rollout explain. Where a person retires, the manifest says how long that may take, or three days.
-func (s Source) owedTooLong(bake time.Duration) time.Duration {
-	limit := max(2*(s.Takes+time.Duration(s.Manifest.CountSteps())*bake), owedAtLeast)
-	if s.Manifest.Rotate.Kind() == manifest.Manual {
-		limit = max(limit, cmp.Or(s.Manifest.MaxAge.Std(), owedByHand))
+	limit := max(2*(source.Takes+steps*bakes), 2*steps*serves, owedAtLeast)
+	if source.Manifest.Rotate.Kind() == manifest.Manual {
+		limit = max(limit, cmp.Or(source.Manifest.MaxAge.Std(), owedByHand))
 	}
 	return limit
 }

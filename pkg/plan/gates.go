@@ -182,9 +182,13 @@ func checkUnseenConsumer(s State, _ Plan, d debt) (Wait, bool) {
 }
 
 // checkStranger objects while something runs that stands in no manifest, or nobody knows whether anything does: what it
-// has could be anything.
-func checkStranger(s State, _ Plan, _ debt) (Wait, bool) {
+// has could be anything, unless a receipt names its versions.
+func checkStranger(s State, _ Plan, d debt) (Wait, bool) {
 	for _, c := range s.Strangers {
+		carries := func(id string) bool { return d.mayBeCarried(s, Bucket{}, id) }
+		if len(c.InPlay) > 0 && !slices.ContainsFunc(c.InPlay, carries) {
+			continue
+		}
 		return Wait{Reason: Stranger, Detail: c.Consumer + ": " + c.Unknown}, true
 	}
 	return Wait{}, false

@@ -28,19 +28,21 @@ type Seen struct {
 	// DeploysTake is the longest that its pipeline takes from the copy of a task definition to its deployment.
 	DeploysTake time.Duration
 	Unpinned    string // why its tasks take what is current when they start, in words: Roll cures it
-	Settled     bool   // nothing is unfinished: no rollout, no push, no drain
-	Changed     time.Time
-	Rest        string   // fingerprint of everything else a Roll would use (the rest of the task definition, the git ref)
-	Failed      *Failed  // the newest rollout, if it failed
-	Foreign     string   // somebody else's rollout in progress, in words: rotary does not supersede it
-	NotRolled   string   // why rotary does not roll it before a person or its pipeline has acted, in words
-	Drift       []string // names that somebody changed or removed by hand since rotary wrote them
-	Unknown     string   // why the look is incomplete, in words; anything here vetoes every retirement
-	Absent      string   // a token that works shows that it does not exist, in words: nothing of it runs
-	Unread      bool     // the sink could not be read at all: nothing is known, and nothing is rolled
-	Waiting     string   // what an unsettled consumer is waiting for, in words
-	WaitTill    time.Time
-	Detail      string // one line for people: "2 of 2 tasks", "deployment dpl_x READY"
+	// ServesFor is for how long the sink itself goes on with a version after it was replaced, by its own answer.
+	ServesFor time.Duration
+	Settled   bool // nothing is unfinished: no rollout, no push, no drain
+	Changed   time.Time
+	Rest      string   // fingerprint of everything else a Roll would use (the rest of the task definition, the git ref)
+	Failed    *Failed  // the newest rollout, if it failed
+	Foreign   string   // somebody else's rollout in progress, in words: rotary does not supersede it
+	NotRolled string   // why rotary does not roll it before a person or its pipeline has acted, in words
+	Drift     []string // names that somebody changed or removed by hand since rotary wrote them
+	Unknown   string   // why the look is incomplete, in words; anything here vetoes every retirement
+	Absent    string   // a token that works shows that it does not exist, in words: nothing of it runs
+	Unread    bool     // the sink could not be read at all: nothing is known, and nothing is rolled
+	Waiting   string   // what an unsettled consumer is waiting for, in words
+	WaitTill  time.Time
+	Detail    string // one line for people: "2 of 2 tasks", "deployment dpl_x READY"
 }
 
 // Move is a deployment onto or away from a bucket version, within the last history.Deregistered or, where that is

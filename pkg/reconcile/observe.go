@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -69,7 +70,7 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 			return state, nil, err
 		}
 	}
-	state.Strangers = dropRemembered(o.findStrangers(ctx), state.Buckets)
+	state.Strangers = append(dropRemembered(o.findStrangers(ctx), state.Buckets), o.findReceipts(ctx, state)...)
 	if err := o.readOwed(ctx, state); err != nil {
 		return state, nil, err
 	}
@@ -306,6 +307,27 @@ func (o observer) findStrangers(ctx context.Context) []plan.Seen {
 	found, err := o.Census.Strangers(ctx)
 	if err != nil {
 		found = append(found, plan.Seen{Consumer: "census", Unread: true, Unknown: err.Error()})
+	}
+	return found
+}
+
+// receiptsTimeout bounds the look for receipts at places of no consumer.
+const receiptsTimeout = 15 * time.Second
+
+// findReceipts returns the places of no consumer whose receipt names a version of one of the environment's buckets. Those
+// that a bucket remembers are looked at as its consumers.
+func (o observer) findReceipts(ctx context.Context, s plan.State) (found []plan.Seen) {
+	if o.Receipts == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, receiptsTimeout)
+	defer cancel()
+	for _, c := range o.Receipts.Receipts(ctx, o.valueOfKey, o.Store.Now()) {
+		c.InPlay = s.KeepKnown(c.InPlay)
+		isHere := func(location string) bool { return strings.EqualFold(location, c.Consumer) }
+		if len(c.InPlay) > 0 && !s.IsDeparture(isHere) {
+			found = append(found, c)
+		}
 	}
 	return found
 }

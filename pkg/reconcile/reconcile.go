@@ -55,6 +55,14 @@ type Census interface {
 	Strangers(ctx context.Context) ([]plan.Seen, error)
 }
 
+// ReceiptCensus finds what carries a receipt of rotary's at the sinks and is no consumer.
+type ReceiptCensus interface {
+	// Receipts returns such places, each with the versions that its receipt names in Seen.InPlay and what to do about it
+	// in Seen.Unknown. It looks at some of them, remembers the others, and returns what it has found where it cannot look:
+	// it can object to a retirement, and never permits one. key returns the value of a canonical key.
+	Receipts(ctx context.Context, key func(string) secret.Value, now time.Time) []plan.Seen
+}
+
 // Advancer takes an owed version's next step. It waits until the step is done.
 type Advancer interface {
 	Advance(ctx context.Context, a plan.Advance) error
@@ -81,7 +89,8 @@ type Pass struct {
 	Environment    *manifest.Environment
 	Store          Store
 	Open           Opener
-	Census         Census // may be nil: then nobody looks for what the manifest has forgotten
+	Census         Census        // may be nil: then nobody looks for what the manifest has forgotten
+	Receipts       ReceiptCensus // may be nil: then nobody looks for receipts at places that the manifest has forgotten
 	Advancer       Advancer
 	SignIn         SignIn            // may be nil: then nobody asks sinks about what rotary signs in with
 	Followed       func(plan.Follow) // is called once the withdrawals of a Follow are done; may be nil

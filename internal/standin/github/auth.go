@@ -28,6 +28,11 @@ func (t *token) seesRepository(r *repository) bool {
 	return slices.Contains(t.repositories, strings.ToLower(r.fullName))
 }
 
+// seesOrganization reports whether a token reaches what belongs to an organization.
+func (t *token) seesOrganization(o *organization) bool {
+	return slices.Contains(t.repositories, strings.ToLower(o.name))
+}
+
 type app struct {
 	id           int64
 	key          *rsa.PublicKey
@@ -35,7 +40,7 @@ type app struct {
 	created      time.Time
 }
 
-// AddToken makes a personal access token known that sees these repositories.
+// AddToken makes a personal access token known that sees these repositories and organizations: those without a slash.
 func (s *Server) AddToken(value string, repositories ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +90,8 @@ func (s *Server) RevokeAppKey(id int64) {
 	delete(s.apps, strconv.FormatInt(id, 10))
 }
 
-// AddApp registers a GitHub App with its public key and installs it on repositories.
+// AddApp registers a GitHub App with its public key and installs it on repositories, and on organizations: those without
+// a slash.
 func (s *Server) AddApp(id int64, key *rsa.PublicKey, repositories ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,6 +179,17 @@ func (s *Server) getInstallation(q *request) answer {
 		return notFound()
 	}
 	return okAnswer(a.describeInstallation(q.PathValue("owner")))
+}
+
+func (s *Server) getOrganizationInstallation(q *request) answer {
+	a, refused := s.verifyJWT(bearerToken(q.Request))
+	switch {
+	case a == nil:
+		return refused
+	case !slices.Contains(a.repositories, strings.ToLower(q.PathValue("org"))):
+		return notFound()
+	}
+	return okAnswer(a.describeInstallation(q.PathValue("org")))
 }
 
 func (s *Server) createInstallationToken(q *request) answer {

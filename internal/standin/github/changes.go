@@ -11,7 +11,7 @@ const ByHand = "hand"
 // Change is one change of a secret or variable, as the journal keeps it. It never holds the value.
 type Change struct {
 	At          time.Time
-	Repository  string
+	Repository  string // or an organization
 	Environment string // "" for the repository's own
 	Kind        string // "secret" or "variable"
 	Name        string
@@ -28,7 +28,7 @@ func (s *Server) Changes(seen int) []Change {
 }
 
 func (s *Server) noteChange(c *scope, by, kind, name, did string) {
-	s.changes = append(s.changes, Change{s.clock.Now(), c.repository.fullName, c.environment, kind, name, did, by})
+	s.changes = append(s.changes, Change{s.clock.Now(), c.ownerName(), c.environment, kind, name, did, by})
 }
 
 // createdOrUpdated returns the journal's word for a write.

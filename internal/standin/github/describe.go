@@ -41,6 +41,26 @@ func (r *repository) describeRepository() json.RawMessage {
 	return r.described
 }
 
+// describeWhole returns a repository by itself, in the form that GitHub gives with all of its settings.
+func (r *repository) describeWhole() map[string]any {
+	out := map[string]any{}
+	_ = json.Unmarshal(r.describeRepository(), &out)
+	at := site + "/" + r.fullName
+	for _, what := range []string{"forks", "forks_count", "open_issues", "open_issues_count", "size", "stargazers_count", "watchers", "watchers_count", "network_count", "subscribers_count"} {
+		out[what] = 0
+	}
+	for _, what := range []string{"homepage", "language", "license", "mirror_url"} {
+		out[what] = nil
+	}
+	for _, what := range []string{"downloads", "issues", "projects", "wiki", "pages", "discussions"} {
+		out["has_"+what] = false
+	}
+	created := formatTime(r.scope.created)
+	out["created_at"], out["updated_at"], out["pushed_at"], out["default_branch"], out["disabled"] = created, created, created, "main", false
+	out["clone_url"], out["git_url"], out["ssh_url"], out["svn_url"] = at+".git", "git://github.com/"+r.fullName+".git", "git@github.com:"+r.fullName+".git", at
+	return out
+}
+
 // describeAccount returns a repository's owner, a simple-user.
 func describeAccount(login string) map[string]any {
 	at := api + "/users/" + login

@@ -69,6 +69,7 @@ func (s *Server) RenameRepository(fullName, to string) {
 	s.moved[from] = r
 	delete(s.moved, next)
 	r.fullName, r.described, s.repositories[next] = to, nil, r
+	r.joinOwner(s)
 	for _, t := range s.tokens {
 		t.repositories = renameInList(t.repositories, from, next)
 	}

@@ -50,7 +50,7 @@ func (s *Server) Holders(holds func(value string) bool) (who []string) {
 	defer s.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(s.repositories)) {
 		r := s.repositories[name]
-		for _, c := range append([]*scope{r.scope, r.shared}, slices.Collect(maps.Values(r.environments))...) {
+		for _, c := range append([]*scope{r.scope, r.shared, r.dependabot}, slices.Collect(maps.Values(r.environments))...) {
 			for secretName, held := range c.secrets {
 				if holds(held.plaintext) {
 					who = append(who, "repository "+strings.TrimSpace(r.fullName+" "+c.environment)+", secret "+secretName)
@@ -60,6 +60,15 @@ func (s *Server) Holders(holds func(value string) bool) (who []string) {
 		for _, run := range r.runs {
 			if run.status != Completed && slices.ContainsFunc(run.read, func(read scopeReading) bool { return read.holdsAny(holds) }) {
 				who = append(who, fmt.Sprintf("repository %s, run %d", r.fullName, run.id))
+			}
+		}
+	}
+	for _, o := range s.owners {
+		for _, c := range []*scope{o.scope, o.dependabot} {
+			for secretName, held := range c.secrets {
+				if holds(held.plaintext) {
+					who = append(who, "organization "+o.name+", secret "+secretName)
+				}
 			}
 		}
 	}
@@ -99,7 +108,7 @@ func (s *Server) collectPresentations() (out []presentation) {
 
 func (r scopeReading) collectPresentations(run int64) (out []presentation) {
 	for _, p := range r.scope.presents {
-		refusal := Refusal{r.scope.repository.fullName, run, r.scope.environment, p.Secret, p.Target}
+		refusal := Refusal{r.repository.fullName, run, r.scope.environment, p.Secret, p.Target}
 		out = append(out, presentation{refusal, r.secrets[strings.ToUpper(p.Secret)]})
 	}
 	return out

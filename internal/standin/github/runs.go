@@ -29,6 +29,7 @@ type run struct {
 	id               int64
 	status           string
 	attempt          int
+	dependabot       bool // Dependabot started it: it gets Dependabot's secrets and no others
 	created, updated time.Time
 	started          time.Time // when this attempt was asked for
 	named            []*scope  // environments that its jobs name
@@ -38,8 +39,9 @@ type run struct {
 
 // scopeReading holds the secrets that a run read of a scope, at one moment.
 type scopeReading struct {
-	scope   *scope
-	secrets map[string]string
+	scope      *scope
+	repository *repository // the run's
+	secrets    map[string]string
 }
 
 // StartRun makes a workflow run in a status, created now, whose jobs name environments. It reads the repository's
@@ -47,10 +49,20 @@ type scopeReading struct {
 // in_progress or completed, or else at the MoveRun to in_progress. Source:
 // https://docs.github.com/en/actions/reference/secrets-reference
 func (s *Server) StartRun(fullName, status string, environments ...string) (id int64) {
+	return s.startRun(fullName, status, false, environments)
+}
+
+// StartDependabotRun is StartRun of a workflow that Dependabot has started. Source:
+// https://docs.github.com/en/code-security/reference/secret-security/understanding-github-secret-types
+func (s *Server) StartDependabotRun(fullName, status string) (id int64) {
+	return s.startRun(fullName, status, true, nil)
+}
+
+func (s *Server) startRun(fullName, status string, dependabot bool, environments []string) (id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.mustFindRepository(fullName)
-	started := &run{id: int64(1 + len(r.runs)), created: s.clock.Now()}
+	started := &run{id: int64(1 + len(r.runs)), created: s.clock.Now(), dependabot: dependabot}
 	for _, environment := range environments {
 		started.named = append(started.named, s.mustFindScope(fullName, environment))
 	}
@@ -77,8 +89,9 @@ func (s *Server) RerunRun(fullName string, id int64, status string) {
 func (r *run) queueAttempt(of *repository, status string, now time.Time) {
 	r.attempt++
 	r.started, r.environments = now, slices.Clone(r.named)
-	r.readScope(of.shared)
-	r.readScope(of.scope)
+	for _, c := range of.listShared(r.dependabot) {
+		r.readScope(c)
+	}
 	if status == Completed {
 		r.startJobs()
 	}
@@ -95,17 +108,17 @@ func (r *run) setStatus(status string, now time.Time) {
 // startJobs reads the environments' secrets, once.
 func (r *run) startJobs() {
 	for _, environment := range r.environments {
-		r.readScope(environment)
+		r.readScope(sharedScope{environment, environment.repository})
 	}
 	r.environments = nil
 }
 
-func (r *run) readScope(c *scope) {
+func (r *run) readScope(c sharedScope) {
 	secrets := map[string]string{}
-	for name, held := range c.secrets {
+	for name, held := range c.visible() {
 		secrets[name] = held.plaintext
 	}
-	r.read = append(r.read, scopeReading{c, secrets})
+	r.read = append(r.read, scopeReading{c.scope, c.repository, secrets})
 }
 
 // RunSecret returns what a run has read under a name so far; an environment's secret hides the repository's.

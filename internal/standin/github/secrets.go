@@ -13,8 +13,8 @@ import (
 // https://docs.github.com/en/actions/reference/variables-reference.
 const (
 	maxSize      = 48 << 10
-	maxSecrets   = 100
-	maxVariables = 500 // of a repository; an environment has 100
+	maxSecrets   = 100 // an organization has 1,000
+	maxVariables = 500 // of a repository; an environment has 100, an organization 1,000
 )
 
 var goodName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -31,16 +31,16 @@ func checkName(kind, name string) (answer, bool) {
 }
 
 func (h *secret) describeSecret(name string) map[string]string {
-	return map[string]string{"name": name, "created_at": formatTime(h.created), "updated_at": formatTime(h.updated)}
+	out := map[string]string{"name": name, "created_at": formatTime(h.created), "updated_at": formatTime(h.updated)}
+	h.describeAccess(out)
+	return out
 }
 
-func listSecrets(q *request) answer { return q.listSecrets(q.scope) }
+func listSecrets(q *request) answer { return q.listSecrets(q.scope.secrets) }
 
-func listOrganizationSecrets(q *request) answer { return q.listSecrets(q.repository.shared) }
-
-func (q *request) listSecrets(c *scope) answer {
-	names := q.shuffleNames(maps.Keys(c.secrets))
-	return q.answerPage("secrets", names, 30, 100, func(name string) any { return c.secrets[name].describeSecret(name) })
+func (q *request) listSecrets(held map[string]*secret) answer {
+	names := q.shuffleNames(maps.Keys(held))
+	return q.answerPage("secrets", names, 30, 100, func(name string) any { return held[name].describeSecret(name) })
 }
 
 func getSecret(q *request) answer {
@@ -65,28 +65,44 @@ func (s *Server) putSecret(q *request) answer {
 	if refused, good := checkName("Secret", name); !good {
 		return refused
 	}
-	plaintext, refused, good := q.openSealedBox()
+	var in secretInput
+	if refused, good := q.decodeBody(&in); !good {
+		return refused
+	}
+	seen, refused, good := q.readAccess(in.accessInput)
 	if !good {
 		return refused
 	}
-	if q.scope.secrets[name] == nil && len(q.scope.secrets) >= maxSecrets {
-		return validationError("You have reached the limit of %d secrets.", maxSecrets)
+	plaintext, refused, good := q.openSealedBox(in)
+	if !good {
+		return refused
 	}
-	if s.setSecret(q.scope, q.token.of, name, plaintext) {
+	if limit := q.scope.secretLimit(); q.scope.secrets[name] == nil && len(q.scope.secrets) >= limit {
+		return validationError("You have reached the limit of %d secrets.", limit)
+	}
+	isNew := s.setSecret(q.scope, q.token.of, name, plaintext)
+	q.scope.secrets[name].access = seen
+	if isNew {
 		return createdAnswer()
 	}
 	return noContentAnswer()
 }
 
-// openSealedBox reads the sealed box of a PUT with the scope's private key.
-func (q *request) openSealedBox() (plaintext string, refused answer, good bool) {
-	var in struct {
-		EncryptedValue *string `json:"encrypted_value"`
-		KeyID          *string `json:"key_id"`
+func (c *scope) secretLimit() int {
+	if c.organization != nil {
+		return 10 * maxSecrets
 	}
-	if refused, good := q.decodeBody(&in); !good {
-		return "", refused, false
-	}
+	return maxSecrets
+}
+
+type secretInput struct {
+	EncryptedValue *string `json:"encrypted_value"`
+	KeyID          *string `json:"key_id"`
+	accessInput
+}
+
+// openSealedBox opens the sealed box of a PUT with the scope's private key.
+func (q *request) openSealedBox(in secretInput) (plaintext string, refused answer, good bool) {
 	if in.EncryptedValue == nil || in.KeyID == nil {
 		return "", validationError("Invalid request. \"encrypted_value\" and \"key_id\" weren't supplied."), false
 	}

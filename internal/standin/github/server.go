@@ -43,6 +43,7 @@ type Server struct {
 	tokens       map[string]*token
 	apps         map[string]*app
 	repositories map[string]*repository // by their name, lower case
+	owners       map[string]*organization
 	moved        map[string]*repository // by their former names
 	changes      []Change
 	exchanged    func(Exchange)
@@ -52,7 +53,7 @@ type Server struct {
 func New(c Config) *Server {
 	s := &Server{
 		cfg: c, clock: c.Clock, tap: c.Tap, mux: http.NewServeMux(), tokens: map[string]*token{}, apps: map[string]*app{},
-		repositories: map[string]*repository{}, moved: map[string]*repository{},
+		repositories: map[string]*repository{}, owners: map[string]*organization{}, moved: map[string]*repository{},
 	}
 	s.registerRoutes()
 	return s
@@ -90,23 +91,33 @@ func (s *Server) registerRoutes() {
 	s.handleRoute("GET /repos/{owner}/{repo}/actions/runs", "actions=read", s.withRepository(s.listRuns))
 	s.handleRoute("GET /repos/{owner}/{repo}/installation", "", s.getInstallation)
 	s.handleRoute("POST /app/installations/{installation}/access_tokens", "", s.createInstallationToken)
-	s.registerScopeRoutes("/repos/{owner}/{repo}/actions", "secrets", "actions_variables")
-	s.registerScopeRoutes("/repos/{owner}/{repo}/environments/{environment}", "environments", "environments")
+	s.handleRoute("GET /repos/{owner}/{repo}", "metadata=read", s.withRepository(getRepository))
+	s.registerSecretRoutes("/repos/{owner}/{repo}/actions", "secrets", s.withScope)
+	s.registerVariableRoutes("/repos/{owner}/{repo}/actions", "actions_variables", s.withScope)
+	s.registerSecretRoutes("/repos/{owner}/{repo}/environments/{environment}", "environments", s.withScope)
+	s.registerVariableRoutes("/repos/{owner}/{repo}/environments/{environment}", "environments", s.withScope)
+	s.registerSecretRoutes("/repos/{owner}/{repo}/dependabot", "dependabot_secrets", s.withDependabot)
+	s.registerOrganizationRoutes()
 }
 
-// registerScopeRoutes registers the routes of a repository's or an environment's secrets and variables, each with the
-// permission that it needs.
-func (s *Server) registerScopeRoutes(scope, secrets, variables string) {
-	s.handleRoute("GET "+scope+"/secrets", secrets+"=read", s.withScope(listSecrets))
-	s.handleRoute("GET "+scope+"/secrets/public-key", secrets+"=read", s.withScope(getPublicKey))
-	s.handleRoute("GET "+scope+"/secrets/{name}", secrets+"=read", s.withScope(getSecret))
-	s.handleRoute("PUT "+scope+"/secrets/{name}", secrets+"=write", s.withScope(s.putSecret))
-	s.handleRoute("DELETE "+scope+"/secrets/{name}", secrets+"=write", s.withScope(s.deleteSecret))
-	s.handleRoute("GET "+scope+"/variables", variables+"=read", s.withScope(listVariables))
-	s.handleRoute("POST "+scope+"/variables", variables+"=write", s.withScope(s.createVariable))
-	s.handleRoute("GET "+scope+"/variables/{name}", variables+"=read", s.withScope(getVariable))
-	s.handleRoute("PATCH "+scope+"/variables/{name}", variables+"=write", s.withScope(s.updateVariable))
-	s.handleRoute("DELETE "+scope+"/variables/{name}", variables+"=write", s.withScope(s.deleteVariable))
+// registerSecretRoutes registers the routes of the secrets of a scope, with the permission that they need; in finds the
+// scope.
+func (s *Server) registerSecretRoutes(scope, permission string, in func(handler) handler) {
+	s.handleRoute("GET "+scope+"/secrets", permission+"=read", in(listSecrets))
+	s.handleRoute("GET "+scope+"/secrets/public-key", permission+"=read", in(getPublicKey))
+	s.handleRoute("GET "+scope+"/secrets/{name}", permission+"=read", in(getSecret))
+	s.handleRoute("PUT "+scope+"/secrets/{name}", permission+"=write", in(s.putSecret))
+	s.handleRoute("DELETE "+scope+"/secrets/{name}", permission+"=write", in(s.deleteSecret))
+}
+
+// registerVariableRoutes registers the routes of the variables of a scope, with the permission that they need; in finds
+// the scope.
+func (s *Server) registerVariableRoutes(scope, permission string, in func(handler) handler) {
+	s.handleRoute("GET "+scope+"/variables", permission+"=read", in(listVariables))
+	s.handleRoute("POST "+scope+"/variables", permission+"=write", in(s.createVariable))
+	s.handleRoute("GET "+scope+"/variables/{name}", permission+"=read", in(getVariable))
+	s.handleRoute("PATCH "+scope+"/variables/{name}", permission+"=write", in(s.updateVariable))
+	s.handleRoute("DELETE "+scope+"/variables/{name}", permission+"=write", in(s.deleteVariable))
 }
 
 func (s *Server) handleRoute(pattern, needs string, h handler) {

@@ -21,22 +21,27 @@ type repository struct {
 	archived     bool
 	scope        *scope
 	environments map[string]*scope
-	shared       *scope // what the organization shares with it
-	runs         []*run // oldest first
+	shared       *scope // what its owner shares with it, by ShareOrganizationSecret
+	dependabot   *scope
+	owner        *organization // nil for a person's
+	runs         []*run        // oldest first
 	described    []byte
 }
 
-// scope is the owner of secrets and variables: a repository, or one of its environments.
+// scope is the owner of secrets and variables: a repository, one of its environments, or an organization; or of the
+// Dependabot secrets of a repository or an organization.
 type scope struct {
-	id          int64
-	repository  *repository
-	environment string // "" for the repository's own
-	created     time.Time
-	rotations   int
-	key         keyPair
-	secrets     map[string]*secret
-	variables   map[string]*variable
-	presents    []Presented
+	id           int64
+	repository   *repository   // nil for an organization's
+	organization *organization // nil for a repository's
+	environment  string        // "" for the repository's own
+	dependabot   bool
+	created      time.Time
+	rotations    int
+	key          keyPair
+	secrets      map[string]*secret
+	variables    map[string]*variable
+	presents     []Presented
 }
 
 type keyPair struct {
@@ -45,11 +50,13 @@ type keyPair struct {
 }
 
 type secret struct {
+	access
 	plaintext        string
 	created, updated time.Time
 }
 
 type variable struct {
+	access
 	value            string
 	created, updated time.Time
 }
@@ -62,8 +69,11 @@ func (s *Server) AddRepository(fullName string, environments ...string) {
 	r := s.repositories[strings.ToLower(fullName)]
 	if r == nil {
 		r = &repository{id: int64(1000 + len(s.repositories)), fullName: fullName, environments: map[string]*scope{}}
-		r.scope, r.shared = s.newScope(r, ""), s.newScope(r, "")
+		r.scope, r.shared, r.dependabot = s.newScope(r, ""), s.newScope(r, ""), s.newScope(r, "")
+		r.dependabot.dependabot = true
+		r.dependabot.newKey(fullName + " Dependabot")
 		s.repositories[strings.ToLower(fullName)] = r
+		r.joinOwner(s)
 		delete(s.moved, strings.ToLower(fullName))
 	}
 	for _, name := range environments {
@@ -74,10 +84,16 @@ func (s *Server) AddRepository(fullName string, environments ...string) {
 }
 
 func (s *Server) newScope(r *repository, environment string) *scope {
-	seed := strings.TrimSpace(r.fullName + " " + environment)
+	c := s.newEmptyScope(strings.TrimSpace(r.fullName + " " + environment))
+	c.repository, c.environment = r, environment
+	return c
+}
+
+// newEmptyScope returns a scope with a key that is made from seed.
+func (s *Server) newEmptyScope(seed string) *scope {
 	sum := sha256.Sum256([]byte(seed))
 	c := &scope{
-		id: int64(binary.BigEndian.Uint32(sum[:])), repository: r, environment: environment, created: s.clock.Now(),
+		id: int64(binary.BigEndian.Uint32(sum[:])), created: s.clock.Now(),
 		secrets: map[string]*secret{}, variables: map[string]*variable{},
 	}
 	c.newKey(seed)
@@ -185,9 +201,7 @@ func (s *Server) withRepository(h handler) handler {
 		case q.repository == nil, !q.token.seesRepository(q.repository):
 			return notFound()
 		case !q.token.hasPermission(q.needs):
-			a := errorAnswer(http.StatusForbidden, "Resource not accessible by personal access token")
-			a.header = http.Header{"X-Accepted-Github-Permissions": {q.needs}}
-			return a
+			return lacksPermission(q.needs)
 		}
 		return h(q)
 	})

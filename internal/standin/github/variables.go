@@ -7,7 +7,9 @@ import (
 )
 
 func (h *variable) describeVariable(name string) map[string]string {
-	return map[string]string{"name": name, "value": h.value, "created_at": formatTime(h.created), "updated_at": formatTime(h.updated)}
+	out := map[string]string{"name": name, "value": h.value, "created_at": formatTime(h.created), "updated_at": formatTime(h.updated)}
+	h.describeAccess(out)
+	return out
 }
 
 func listVariables(q *request) answer {
@@ -35,6 +37,7 @@ func (s *Server) deleteVariable(q *request) answer {
 type variableInput struct {
 	Name  *string `json:"name"`
 	Value *string `json:"value"`
+	accessInput
 }
 
 func (s *Server) createVariable(q *request) answer {
@@ -52,10 +55,15 @@ func (s *Server) createVariable(q *request) answer {
 	if q.scope.variables[name] != nil {
 		return errorAnswer(http.StatusConflict, "Already exists - Variable already exists")
 	}
+	seen, refused, good := q.readAccess(in.accessInput)
+	if !good {
+		return refused
+	}
 	if limit := q.variableLimit(); len(q.scope.variables) >= limit {
 		return validationError("You have reached the limit of %d variables.", limit)
 	}
 	s.setVariable(q.scope, q.token.of, name, *in.Value)
+	q.scope.variables[name].access = seen
 	return createdAnswer()
 }
 
@@ -71,6 +79,8 @@ func (s *Server) updateVariable(q *request) answer {
 		return notFound()
 	case in.Name != nil && strings.ToUpper(*in.Name) != name:
 		return errorAnswer(http.StatusNotImplemented, "the stand-in does not implement renaming a variable")
+	case in.Visibility != nil || in.Selected != nil:
+		return errorAnswer(http.StatusNotImplemented, "the stand-in does not implement changing who sees a variable")
 	case in.Value == nil:
 		return noContentAnswer()
 	}
@@ -92,8 +102,11 @@ func (in variableInput) checkInput(name string) (answer, bool) {
 }
 
 func (q *request) variableLimit() int {
-	if q.PathValue("environment") != "" {
+	switch {
+	case q.PathValue("environment") != "":
 		return 100
+	case q.scope.organization != nil:
+		return 1000
 	}
 	return maxVariables
 }

@@ -31,17 +31,19 @@ const (
 )
 
 type deployment struct {
-	id        string
-	target    string // production, or "" for a preview
-	state     string
-	createdAt time.Time
-	readyAt   time.Time
-	promoted  bool // it has seen production traffic
-	meta      map[string]string
-	git       *gitSource
-	snapshot  map[string]string // the variables it was created with
-	presents  []Presented       // what its code shows to others
-	unaliased bool              // its domains are not assigned
+	id         string
+	target     string // production, or "" for a preview
+	state      string
+	createdAt  time.Time
+	readyAt    time.Time
+	promoted   bool      // it has seen production traffic
+	liveAt     time.Time // when it got the production domain, the last time
+	replacedAt time.Time // when another one did
+	meta       map[string]string
+	git        *gitSource
+	snapshot   map[string]string // the variables it was created with
+	presents   []Presented       // what its code shows to others
+	unaliased  bool              // its domains are not assigned
 }
 
 type gitSource struct {
@@ -179,7 +181,7 @@ func (s *Server) finishBuild(p *project, d *deployment, failed string) {
 	}
 	d.state, d.readyAt = ready, s.newStamp()
 	if d.target == production && !p.rolledBack && (p.live == nil || d.createdAt.After(p.live.createdAt)) {
-		p.live, d.promoted = d, true
+		s.putLive(p, d)
 	}
 }
 
@@ -237,12 +239,18 @@ func (s *Server) listDeployments(c call) (int, any, error) {
 		return 0, nil, newFailure(http.StatusBadRequest, "bad_request", "Invalid request: `limit` should be a number from 1 to 100.")
 	}
 	list := []any{}
+	until, _ := strconv.ParseInt(query.Get("until"), 10, 64)
+	var next any
 	for _, d := range slices.Backward(p.deployments) {
-		if len(list) < limit && d.matchesTarget(query.Get("target")) {
+		switch {
+		case !d.matchesTarget(query.Get("target")) || until > 0 && unixMillis(d.createdAt) >= until:
+		case len(list) == limit:
+			next = list[limit-1].(map[string]any)["created"]
+		default:
 			list = append(list, d.describeInList(p))
 		}
 	}
-	return http.StatusOK, map[string]any{"deployments": list, "pagination": map[string]any{"count": len(list), "next": nil, "prev": nil}}, nil
+	return http.StatusOK, map[string]any{"deployments": list, "pagination": map[string]any{"count": len(list), "next": next, "prev": nil}}, nil
 }
 
 func (d *deployment) matchesTarget(target string) bool {
@@ -267,10 +275,14 @@ func (d *deployment) describeDeployment(p *project) map[string]any {
 	return out
 }
 
-// describeInList returns the shorter form that lists have: uid and created, and no gitSource.
+// describeInList returns the shorter form that lists have: uid and created, since when it has its domains, and no
+// gitSource.
 func (d *deployment) describeInList(p *project) map[string]any {
 	out := d.describeDeployment(p)
 	out["uid"], out["created"], out["state"], out["type"], out["inspectorUrl"] = d.id, out["createdAt"], d.state, "LAMBDAS", nil
+	if d.promoted && !d.unaliased {
+		out["aliasAssigned"] = unixMillis(d.liveAt)
+	}
 	delete(out, "id")
 	delete(out, "gitSource")
 	return out

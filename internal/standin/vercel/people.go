@@ -186,7 +186,19 @@ func (s *Server) InstantRollback(project, deploymentID string) {
 	if d == nil || !p.canServe(d) {
 		panic("vercel stand-in: no deployment that production was on before " + deploymentID)
 	}
-	p.live, p.rolledBack = d, true
+	s.requestAlias(p, d, "rollback")
+	p.rolledBack = true
+}
+
+// requestAlias moves the production domain to a deployment because somebody asked for it.
+func (s *Server) requestAlias(p *project, d *deployment, how string) {
+	from := any(nil)
+	if p.live != nil {
+		from = p.live.id
+	}
+	p.moved = map[string]any{"fromDeploymentId": from, "toDeploymentId": d.id, "jobStatus": "succeeded",
+		"requestedAt": unixMillis(s.newStamp()), "type": how}
+	s.putLive(p, d)
 }
 
 // Promote puts a READY deployment on the domain and ends an Instant Rollback.
@@ -198,7 +210,8 @@ func (s *Server) Promote(project, deploymentID string) {
 	if d == nil || d.state != ready {
 		panic("vercel stand-in: no READY deployment " + deploymentID)
 	}
-	p.live, p.rolledBack, d.promoted = d, false, true
+	s.requestAlias(p, d, "promote")
+	p.rolledBack = false
 }
 
 // RemoveProject deletes a project with its variables and deployments: from then on every call about it answers 404.

@@ -8,7 +8,7 @@ import (
 // Presented is a variable that the running code presents to a target as its credential.
 type Presented struct{ Env, Target string }
 
-// Refusal is a live deployment whose credential a target does not accept. It never holds the credential.
+// Refusal is a deployment that serves, live or by Skew Protection, and whose credential a target does not accept. It never holds the credential.
 type Refusal struct{ Project, Deployment, Env, Target string }
 
 // SetPresented sets what a project's code presents from its next build on.
@@ -18,25 +18,27 @@ func (s *Server) SetPresented(project string, shown ...Presented) {
 	s.mustFindProject(project).Presents = slices.Clone(shown)
 }
 
-// Present lets every live deployment use its credentials and returns the refusals, sorted by project.
+// Present lets every deployment that serves, live or by Skew Protection, use its credentials and returns the refusals, sorted by project.
 func (s *Server) Present() []Refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []Refusal
 	for _, id := range slices.Sorted(maps.Keys(s.projects)) {
 		p := s.projects[id]
-		if p.live == nil || s.cfg.Targets == nil {
+		if s.cfg.Targets == nil {
 			continue
 		}
-		for _, use := range p.collectRefusals(p.live, s.cfg.Targets.Accepts) {
-			out = append(out, Refusal{p.Name, p.live.id, use.Env, use.Target})
+		for _, d := range s.listServed(p) {
+			for _, use := range p.collectRefusals(d, s.cfg.Targets.Accepts) {
+				out = append(out, Refusal{p.Name, d.id, use.Env, use.Target})
+			}
 		}
 	}
 	return out
 }
 
-// Holders returns what has a value for which holds returns true, in words: projects by their variables, and live
-// deployments by those that they were created with.
+// Holders returns what has a value for which holds returns true, in words: projects by their variables, and the
+// deployments that serve by those that they were created with.
 func (s *Server) Holders(holds func(value string) bool) (who []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,13 +49,12 @@ func (s *Server) Holders(holds func(value string) bool) (who []string) {
 				who = append(who, "project "+p.Name+", variable "+v.Key)
 			}
 		}
-		if p.live == nil {
-			continue
-		}
-		for _, key := range slices.Sorted(maps.Keys(p.live.snapshot)) {
-			if holds(p.live.snapshot[key]) {
-				who = append(who, "project "+p.Name+", deployment "+p.live.id)
-				break
+		for _, d := range s.listServed(p) {
+			for _, key := range slices.Sorted(maps.Keys(d.snapshot)) {
+				if holds(d.snapshot[key]) {
+					who = append(who, "project "+p.Name+", deployment "+d.id)
+					break
+				}
 			}
 		}
 	}

@@ -19,7 +19,18 @@ type Project struct {
 	Domain string // the production domain
 	Hook   string // id of a deploy hook; "" for none
 
+	SkewProtection Skew // zero: the project's answer says that it is off
+
 	Presents []Presented // what its code shows to others
+}
+
+// Skew is a project's Skew Protection: requests of a page that an earlier deployment has sent reach that deployment for
+// MaxAge after another one has replaced it. Untold leaves it out of the project's answer; Boundary is the time before
+// which a deployment has to be created not to be served. Source: https://vercel.com/docs/skew-protection
+type Skew struct {
+	MaxAge   time.Duration
+	Untold   bool
+	Boundary time.Time
 }
 
 type project struct {
@@ -28,6 +39,7 @@ type project struct {
 	deployments []*deployment // oldest first
 	live        *deployment
 	rolledBack  bool              // an Instant Rollback is in force
+	moved       map[string]any    // the last request to put the domains on another deployment
 	nextState   string            // how the next build ends, where it fails
 	everyState  string            // how every other one ends, where it fails
 	refused     map[string]string // key → the code that its next write fails with
@@ -112,11 +124,64 @@ func (s *Server) getProject(c call) (int, any, error) {
 	functions := map[string]any{"functionDefaultRegions": []string{"iad1"}}
 	body := map[string]any{"id": p.ID, "name": p.Name, "accountId": p.Team, "targets": targets, "alias": []any{}, "directoryListing": false,
 		"nodeVersion": "22.x", "defaultResourceConfig": functions, "resourceConfig": functions, "deploymentExpiration": map[string]any{}}
+	p.describeSkew(body)
+	if p.moved != nil {
+		body["lastAliasRequest"] = p.moved
+	}
 	if p.RepoID != 0 {
 		body["link"] = map[string]any{"type": "github", "repoId": p.RepoID, "productionBranch": p.Ref, "org": "acme", "repo": p.Name,
 			"gitCredentialId": "cred_1", "deployHooks": []any{}}
 	}
 	return http.StatusOK, body, nil
+}
+
+// describeSkew adds Skew Protection to a project's answer.
+func (p *project) describeSkew(body map[string]any) {
+	if skew := p.SkewProtection; !skew.Untold {
+		body["skewProtectionMaxAge"] = int64(skew.MaxAge / time.Second)
+		if !skew.Boundary.IsZero() {
+			body["skewProtectionBoundaryAt"] = unixMillis(skew.Boundary)
+		}
+	}
+}
+
+// SetSkewProtection changes a project's Skew Protection, as a person does in its settings.
+func (s *Server) SetSkewProtection(project string, skew Skew) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mustFindProject(project).SkewProtection = skew
+}
+
+// putLive puts the production domain on a deployment; nobody else has it from now on.
+func (s *Server) putLive(p *project, d *deployment) {
+	if p.live != nil && p.live != d {
+		p.live.replacedAt = s.cfg.Clock.Now()
+	}
+	p.live, d.promoted, d.liveAt = d, true, s.cfg.Clock.Now()
+}
+
+// listServed returns the deployments that requests reach: the live one, and those that Skew Protection serves, oldest
+// first.
+func (s *Server) listServed(p *project) (served []*deployment) {
+	now := s.cfg.Clock.Now()
+	for _, d := range p.deployments {
+		protected := d.promoted && d.state == ready && now.Before(d.replacedAt.Add(p.SkewProtection.MaxAge)) &&
+			!d.createdAt.Before(p.SkewProtection.Boundary)
+		if d == p.live || protected {
+			served = append(served, d)
+		}
+	}
+	return served
+}
+
+// Served returns the ids of the deployments that requests reach: the live one, and those that Skew Protection serves.
+func (s *Server) Served(project string) (ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.listServed(s.mustFindProject(project)) {
+		ids = append(ids, d.id)
+	}
+	return ids
 }
 
 // describeServing returns the deployment that has the production domain, in the form that a project shows.

@@ -53,7 +53,7 @@ func New(cfg Config) *Server {
 	s.registerRoute("DELETE /v9/projects/{idOrName}/env/{envId}", "", s.deleteVariable)
 	s.registerRoute("POST /v13/deployments", "forceNew", s.createDeployment)
 	s.registerRoute("GET /v13/deployments/{id}", "", s.getDeployment)
-	s.registerRoute("GET /v7/deployments", "projectId target limit", s.listDeployments)
+	s.registerRoute("GET /v7/deployments", "projectId target limit until", s.listDeployments)
 	s.registerRoute("POST /v1/integrations/deploy/{idOrName}/{hook}", "", s.serveDeployHook)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.serveRequest(w, r, r.Method+" unknown", r.URL.Path, func(call) (int, any, error) { return 0, nil, notImplemented("%s %s", r.Method, r.URL.Path) })

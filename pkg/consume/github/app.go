@@ -18,7 +18,7 @@ import (
 // authenticateClient returns base with what provides its token: a personal access token, or, where appID is not empty,
 // an App's installation token, for which token is the App's private key.
 func authenticateClient(
-	base client, repository string, token secret.Value, appID string, now func() time.Time,
+	base client, at installation, token secret.Value, appID string, now func() time.Time,
 ) (*client, error) {
 	if strings.TrimSpace(secret.Reveal(token)) == "" {
 		return nil, errors.New("its token is empty")
@@ -32,20 +32,33 @@ func authenticateClient(
 	if err != nil {
 		return nil, errors.New("the App's private key is not an RSA key in PEM")
 	}
-	a := &app{id: appID, key: key, repository: repository, now: now, client: base}
+	a := &app{id: appID, key: key, at: at, now: now, client: base}
 	a.client.token = a.signJWT
 	base.token = a.fetchInstallationToken
 	return &base, nil
 }
 
-// app exchanges a GitHub App's key for a token that one repository accepts for an hour. Source:
+// installation is where a GitHub App has to be installed: at a repository, whose name its token is then limited to, or at
+// an organization, whose token reaches every repository of the installation.
+type installation struct{ path, repository string }
+
+// installation returns where an App has to be installed for the scope.
+func (s *Scope) installation() installation {
+	if s.owner != nil {
+		return installation{path: s.owner.path}
+	}
+	_, name, _ := strings.Cut(strings.TrimPrefix(s.repository, "repos/"), "/")
+	return installation{s.repository, name}
+}
+
+// app exchanges a GitHub App's key for a token that one repository, or an organization, accepts for an hour. Source:
 // https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
 type app struct {
-	id         string
-	key        *rsa.PrivateKey
-	repository string
-	now        func() time.Time
-	client     client
+	id     string
+	key    *rsa.PrivateKey
+	at     installation
+	now    func() time.Time
+	client client
 
 	token   secret.Value
 	expires time.Time
@@ -73,16 +86,19 @@ func (a *app) fetchInstallationToken(ctx context.Context) (secret.Value, error) 
 	var installed gh.Installation
 	if _, err := a.client.callAPI(ctx, request{
 		doing: "find the App's installation", method: http.MethodGet,
-		path: "repos/" + a.repository + "/installation", out: &installed,
+		path: a.at.path + "/installation", out: &installed,
 	}); err != nil {
 		return secret.Value{}, err
 	}
-	_, name, _ := strings.Cut(a.repository, "/")
+	var limit gh.InstallationTokenOptions
+	if a.at.repository != "" {
+		limit.Repositories = []string{a.at.repository}
+	}
 	var out gh.InstallationToken
 	if _, err := a.client.callAPI(ctx, request{
 		doing: "get an installation token", method: http.MethodPost,
 		path: fmt.Sprintf("app/installations/%d/access_tokens", installed.GetID()),
-		in:   gh.InstallationTokenOptions{Repositories: []string{name}}, out: &out,
+		in:   limit, out: &out,
 	}); err != nil {
 		return secret.Value{}, err
 	}

@@ -66,13 +66,13 @@ func TestApp(t *testing.T) {
 }
 
 // useApp gives the consumer the key of an App that is installed on a repository.
-func (w *world) useApp(id int64, repository string) {
+func (w *world) useApp(id int64, repositories ...string) {
 	w.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.server.AddApp(id, &key.PublicKey, repository)
+	w.server.AddApp(id, &key.PublicKey, repositories...)
 	w.appID, w.token = strconv.FormatInt(id, 10), string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }
 

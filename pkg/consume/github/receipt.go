@@ -32,6 +32,9 @@ type receipt struct {
 	Previous map[string]time.Time `json:"previous,omitempty"`
 	Done     bool                 `json:"done"`
 	Names    map[string]time.Time `json:"names"` // updated_at; year 1 where it is not proven
+	// Readers has, for an organization's secrets, the repositories that could read each version when it was written, as
+	// owner/name; anyRepository for more than are named.
+	Readers map[string][]string `json:"readers,omitempty"`
 }
 
 // unmanaged is the key in Previous for secrets that were there before rotary adopted them.
@@ -57,13 +60,23 @@ var wordShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 
 // isPlausible reports whether rotary can have written r.
 func (r receipt) isPlausible() bool {
-	words := append(r.ownedNames(), r.Environment, r.Version)
+	words := []string{r.Environment, r.Version}
 	for version := range r.Previous {
 		if version != unmanaged {
 			words = append(words, version)
 		}
 	}
-	return r.Names != nil && !slices.ContainsFunc(words, func(w string) bool { return !wordShape.MatchString(w) })
+	for version, readers := range r.Readers {
+		isReader := func(name string) bool { return name == anyRepository || repositoryShape.MatchString(name) }
+		if version != unmanaged && !wordShape.MatchString(version) || !allOf(readers, isReader) {
+			return false
+		}
+	}
+	return r.Names != nil && allOf(words, wordShape.MatchString) && allOf(r.ownedNames(), isSecretName)
+}
+
+func allOf(words []string, is func(string) bool) bool {
+	return !slices.ContainsFunc(words, func(w string) bool { return !is(w) })
 }
 
 // encodeJSON returns the variable's content, or an error where it is larger than GitHub allows.
@@ -84,7 +97,7 @@ func (r receipt) encodeJSON() (string, error) {
 func (r receipt) equals(other receipt) bool {
 	return r.Environment == other.Environment && r.Version == other.Version && r.Done == other.Done &&
 		maps.EqualFunc(r.Previous, other.Previous, time.Time.Equal) &&
-		maps.EqualFunc(r.Names, other.Names, time.Time.Equal)
+		maps.EqualFunc(r.Names, other.Names, time.Time.Equal) && maps.EqualFunc(r.Readers, other.Readers, slices.Equal)
 }
 
 // ownedNames returns the names that rotary owns in the scope, sorted.
@@ -139,7 +152,7 @@ func (s *Scope) writeReceipt(ctx context.Context, r receipt, exists bool) error 
 	}
 	q := request{
 		doing: "create the receipt", method: http.MethodPost, path: s.path + "/variables",
-		in: gh.ActionsCreateVariableRequest{Name: receiptName, Value: text},
+		in: s.newReceiptRequest(text),
 	}
 	if exists {
 		q = request{

@@ -37,6 +37,7 @@ func (s *Scope) rollSecrets(ctx context.Context, b bucket.Bucket) error {
 	if err != nil {
 		return err
 	}
+	values = s.addDependabotNames(values)
 	l, err := s.readScope(ctx)
 	if err != nil {
 		return err
@@ -47,6 +48,9 @@ func (s *Scope) rollSecrets(ctx context.Context, b bucket.Bucket) error {
 	}
 	w, err := s.decideWork(l, b.Version, values, before)
 	if err != nil || w.isProvenBy(l.receipt) {
+		return err
+	}
+	if err := s.findNewReaders(ctx, w.push); err != nil {
 		return err
 	}
 	return s.applyWork(ctx, l.receipt, w, values)
@@ -61,7 +65,7 @@ func (s *Scope) readEarlierValues(ctx context.Context, l scopeState, version str
 	if err != nil {
 		return nil, fmt.Errorf("read bucket version %s: %w", l.receipt.Version, err)
 	}
-	return upperNames(values), nil
+	return s.addDependabotNames(upperNames(values)), nil
 }
 
 // applyWork writes the intent, the secrets, and the proof. A secret that GitHub refuses does not stop the others;
@@ -100,7 +104,7 @@ func (s *Scope) applyWork(ctx context.Context, old *receipt, w work, values map[
 // where the work is complete. pushed is in the order of the writes. It returns an error where somebody else wrote one
 // of them meanwhile: the receipt stays the intent, and the next Roll writes that secret again.
 func (s *Scope) recordPushed(ctx context.Context, w work, pushed []string) error {
-	listed, now, err := s.listSecrets(ctx)
+	listed, now, err := s.listSecrets(ctx, &w.receipt)
 	if err != nil {
 		return err
 	}
@@ -115,6 +119,7 @@ func (s *Scope) recordPushed(ctx context.Context, w work, pushed []string) error
 	}
 	if w.complete {
 		w.receipt.markDone(w.remove, now)
+		s.noteReaders(&w)
 	}
 	return s.writeReceipt(ctx, w.receipt, true)
 }
@@ -144,8 +149,9 @@ func (s *Scope) pushSecrets(ctx context.Context, names []string, values map[stri
 // removeSecrets deletes secrets until one fails for a reason that the next would fail for too.
 func (s *Scope) removeSecrets(ctx context.Context, names []string, t *tally) {
 	for _, name := range names {
+		v, own := s.vaultOf(name)
 		err := s.callPaced(ctx, request{
-			doing: "delete secret " + name, method: http.MethodDelete, path: s.path + "/secrets/" + name,
+			doing: "delete secret " + name, method: http.MethodDelete, path: v.path + "/secrets/" + own,
 		})
 		if err == nil || hasStatus(err, http.StatusNotFound) {
 			t.removed = append(t.removed, name)
@@ -155,46 +161,52 @@ func (s *Scope) removeSecrets(ctx context.Context, names []string, t *tally) {
 	}
 }
 
-// putSecret writes one secret. After a 422, which may mean that GitHub has replaced the scope's key since it was read,
+// putSecret writes one secret. After a 422, which may mean that GitHub has replaced the vault's key since it was read,
 // it reads the key again, and writes once more where that is another one.
-func (s *Scope) putSecret(ctx context.Context, name string, v secret.Value) error {
-	if s.key == nil {
-		if err := s.readPublicKey(ctx); err != nil {
+func (s *Scope) putSecret(ctx context.Context, name string, value secret.Value) error {
+	v, _ := s.vaultOf(name)
+	if v.key == nil {
+		if err := s.readPublicKey(ctx, v); err != nil {
 			return err
 		}
 	}
-	err := s.putSealed(ctx, name, v)
+	err := s.putSealed(ctx, name, value)
 	if !hasStatus(err, http.StatusUnprocessableEntity) {
 		return err
 	}
-	used := s.key.id
-	if failed := s.readPublicKey(ctx); failed != nil || s.key.id == used {
+	used := v.key.id
+	if failed := s.readPublicKey(ctx, v); failed != nil || v.key.id == used {
 		return errors.Join(err, failed)
 	}
-	return s.putSealed(ctx, name, v)
+	return s.putSealed(ctx, name, value)
 }
 
-func (s *Scope) putSealed(ctx context.Context, name string, v secret.Value) error {
-	sealed, err := box.SealAnonymous(nil, []byte(secret.Reveal(v)), s.key.key, rand.Reader)
+func (s *Scope) putSealed(ctx context.Context, name string, value secret.Value) error {
+	v, own := s.vaultOf(name)
+	sealed, err := box.SealAnonymous(nil, []byte(secret.Reveal(value)), v.key.key, rand.Reader)
 	if err != nil {
 		return fmt.Errorf("seal secret %s: no random numbers", name)
 	}
+	in, err := s.newSecretRequest(ctx, name, v.key.id, base64.StdEncoding.EncodeToString(sealed))
+	if err != nil {
+		return err
+	}
 	return s.callPaced(ctx, request{
-		doing: "put secret " + name, method: http.MethodPut, path: s.path + "/secrets/" + name,
-		in: gh.SecretRequest{KeyID: s.key.id, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)},
+		doing: "put secret " + name, method: http.MethodPut, path: v.path + "/secrets/" + own, in: in,
 	})
 }
 
-// publicKey is the key for which secrets are sealed. A repository and each of its environments have their own.
+// publicKey is the key for which secrets are sealed. Each vault of a repository, of an environment and of an organization
+// has its own.
 type publicKey struct {
 	id  string
 	key *[32]byte
 }
 
-func (s *Scope) readPublicKey(ctx context.Context) error {
+func (s *Scope) readPublicKey(ctx context.Context, v *vault) error {
 	var out gh.PublicKey
 	if _, err := s.client.callAPI(ctx, request{
-		doing: "read the public key", method: http.MethodGet, path: s.path + "/secrets/public-key", out: &out,
+		doing: "read the public key", method: http.MethodGet, path: v.path + "/secrets/public-key", out: &out,
 	}); err != nil {
 		return err
 	}
@@ -202,6 +214,6 @@ func (s *Scope) readPublicKey(ctx context.Context) error {
 	if err != nil || len(raw) != 32 || out.GetKeyID() == "" {
 		return errors.New("read the public key: it is not a key of 32 bytes")
 	}
-	s.key = &publicKey{id: out.GetKeyID(), key: (*[32]byte)(slices.Clone(raw))}
+	v.key = &publicKey{id: out.GetKeyID(), key: (*[32]byte)(slices.Clone(raw))}
 	return nil
 }

@@ -1,8 +1,9 @@
-// Package github carries a bucket to the Actions secrets of a GitHub repository, or of one of its environments.
+// Package github carries a bucket to the Actions secrets of a GitHub repository, of one of its environments, or of an
+// organization, and to the Dependabot secrets of a repository or an organization.
 //
 // Secrets are write-only there, so the scope itself carries a receipt, the Actions variable ROTARY_RECEIPT: which
 // version it has, and the updated_at of every secret that rotary wrote. A secret whose updated_at is no longer the
-// receipt's was changed by hand.
+// receipt's was changed by hand. Dependabot secrets are a second vault of the same scope, and stand in the same receipt.
 package github
 
 import (
@@ -29,19 +30,22 @@ import (
 // own runners ends after six hours, https://docs.github.com/en/actions/reference/limits.
 const DefaultDrain = 6 * time.Hour
 
-// Scope is a consumer: the secrets of one repository or environment. It serves one pass, because the token is read
+// Scope is a consumer: the secrets of one repository, environment or organization. It serves one pass, because the token is read
 // again for each, and is not safe for concurrent use.
 type Scope struct {
 	name        string // the consumer's, in the manifest
 	environment string // rotary's
 	path        string // of the scope, below the base URL
-	repository  string // its path
+	repository  string // its path; "" for an organization's scope
 	own         string // GitHub's environment, "" for the repository's scope
 	where       string // for people: example/app, environment dev
 	drain       time.Duration
 	adopt       []string
 	client      *client
-	key         *publicKey
+	actions     *vault
+	dependabot  *vault // nil where the scope cannot have Dependabot secrets
+	wanted      bool   // the manifest wants Dependabot secrets
+	owner       *organization
 	previous    func(context.Context, string) (map[string]secret.Value, error)
 }
 
@@ -79,8 +83,17 @@ var repositoryShape = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
 
 // New returns the scope that consumer c of a rotary environment stands for. It makes no call. token is a personal
 // access token; where appID is not empty, it is the private key of that GitHub App, in PEM. A token needs the
-// repository permissions Secrets and Variables (Environments for an environment's scope) to write, Actions to read.
+// repository permissions Secrets and Variables (Environments for an environment's scope) to write, Actions to read; for
+// an organization its permissions Secrets and Variables to write, and of its repositories Actions to read; with
+// Dependabot secrets, the same level's Dependabot secrets to write.
 func New(c manifest.Consumer, environment string, token secret.Value, appID string, opts ...Option) (*Scope, error) {
+	return newScope(c, environment, token, appID, false, opts...)
+}
+
+// newScope is New; a wide one's App token reaches everything that the App is installed on.
+func newScope(
+	c manifest.Consumer, environment string, token secret.Value, appID string, wide bool, opts ...Option,
+) (*Scope, error) {
 	o := options{url: "https://api.github.com/", transport: http.DefaultTransport, now: time.Now, pause: retry.Skip}
 	for _, opt := range opts {
 		opt(&o)
@@ -93,7 +106,11 @@ func New(c manifest.Consumer, environment string, token secret.Value, appID stri
 	if err != nil {
 		return nil, s.wrapError("open", err)
 	}
-	if s.client, err = authenticateClient(base, c.GitHub.Repository, token, appID, o.now); err != nil {
+	at := s.installation()
+	if wide {
+		at.repository = ""
+	}
+	if s.client, err = authenticateClient(base, at, token, appID, o.now); err != nil {
 		return nil, s.wrapError("open", err)
 	}
 	return s, nil
@@ -101,9 +118,31 @@ func New(c manifest.Consumer, environment string, token secret.Value, appID stri
 
 // applyManifest sets what the manifest has about the scope, or returns an error for a name that cannot stand in a path.
 func (s *Scope) applyManifest(g *manifest.GitHub) error {
-	if g == nil || !repositoryShape.MatchString(g.Repository) {
+	switch {
+	case g != nil && g.Organization != "":
+		if err := s.placeInOrganization(g); err != nil {
+			return err
+		}
+	case g == nil || !repositoryShape.MatchString(g.Repository):
 		return errors.New("the manifest names no repository as owner/name")
+	default:
+		if err := s.placeInRepository(g); err != nil {
+			return err
+		}
 	}
+	s.actions, s.wanted = &vault{path: s.path}, g.Dependabot
+	s.drain = time.Duration(g.Drain)
+	if s.drain == 0 {
+		s.drain = DefaultDrain
+	}
+	for _, name := range g.Adopt {
+		s.adopt = append(s.adopt, strings.ToUpper(name))
+	}
+	return nil
+}
+
+// placeInRepository sets where the secrets of a repository or of its environment are.
+func (s *Scope) placeInRepository(g *manifest.GitHub) error {
 	if _, name, _ := strings.Cut(g.Repository, "/"); isPathStep(name) || isPathStep(g.Environment) {
 		return errors.New("the manifest names . or .., which is a way in a path")
 	}
@@ -112,14 +151,9 @@ func (s *Scope) applyManifest(g *manifest.GitHub) error {
 	if g.Environment != "" {
 		s.own = g.Environment
 		s.path, s.where = s.environmentPath(g.Environment), g.Repository+", environment "+g.Environment
+		return nil
 	}
-	s.drain = time.Duration(g.Drain)
-	if s.drain == 0 {
-		s.drain = DefaultDrain
-	}
-	for _, name := range g.Adopt {
-		s.adopt = append(s.adopt, strings.ToUpper(name))
-	}
+	s.dependabot = &vault{name: dependabotPrefix, path: s.repository + "/dependabot"}
 	return nil
 }
 
@@ -142,7 +176,7 @@ func (s *Scope) wrapError(doing string, err error) error {
 
 // scopeState is one reading of the scope.
 type scopeState struct {
-	secrets map[string]time.Time // every secret's updated_at
+	secrets map[string]time.Time // every secret's updated_at; those of Dependabot with dependabotPrefix
 	receipt *receipt             // nil where there is none
 	written time.Time            // when the receipt was
 	now     time.Time            // by GitHub's own clock
@@ -151,13 +185,13 @@ type scopeState struct {
 // foreignNames returns the names that rotary does not own, sorted.
 func (l scopeState) foreignNames() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(l.secrets)), func(name string) bool {
-		return l.ownsName(name) || !wordShape.MatchString(name)
+		return l.ownsName(name) || !isSecretName(name)
 	})
 }
 
 // readScope reads the secrets' names and the receipt. Its error is errReceipt for a receipt that rotary did not write.
 func (s *Scope) readScope(ctx context.Context) (scopeState, error) {
-	secrets, now, err := s.listSecrets(ctx)
+	secrets, now, err := s.listVault(ctx, s.actions)
 	if err != nil {
 		return scopeState{}, err
 	}
@@ -167,10 +201,13 @@ func (s *Scope) readScope(ctx context.Context) (scopeState, error) {
 		return scopeState{}, fmt.Errorf("its receipt is of environment %q: two environments share one scope",
 			l.receipt.Environment)
 	}
+	if err == nil && s.asksDependabot(l.receipt) {
+		err = s.addVault(ctx, s.dependabot, l.secrets)
+	}
 	return l, err
 }
 
-// mostPages bounds every list: a scope has at most 100 secrets, and GitHub lists 1,000 runs of a search and no more
+// mostPages bounds every list: a scope has at most 1,000 secrets, and GitHub lists 1,000 runs of a search and no more
 // (https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository).
 const mostPages = 10
 
@@ -178,40 +215,53 @@ const mostPages = 10
 type secretsPage struct {
 	TotalCount *int `json:"total_count"`
 	Secrets    []struct {
-		Name      string       `json:"name"`
-		UpdatedAt gh.Timestamp `json:"updated_at"`
+		Name       string       `json:"name"`
+		UpdatedAt  gh.Timestamp `json:"updated_at"`
+		Visibility string       `json:"visibility"` // of an organization's secret
 	} `json:"secrets"`
 }
 
-// listSecrets returns every secret's updated_at, and GitHub's time.
-func (s *Scope) listSecrets(ctx context.Context) (map[string]time.Time, time.Time, error) {
+// listSecrets returns every secret's updated_at, and GitHub's time: of Actions and, where the scope may have some of
+// rotary's, of Dependabot.
+func (s *Scope) listSecrets(ctx context.Context, r *receipt) (map[string]time.Time, time.Time, error) {
+	found, now, err := s.listVault(ctx, s.actions)
+	if err == nil && s.asksDependabot(r) {
+		err = s.addVault(ctx, s.dependabot, found)
+	}
+	return found, now, err
+}
+
+// listVault returns the updated_at of every secret of a vault, and GitHub's time; it notes their visibilities.
+func (s *Scope) listVault(ctx context.Context, v *vault) (map[string]time.Time, time.Time, error) {
 	found := map[string]time.Time{}
+	v.visibility = map[string]string{}
 	for page := 1; page <= mostPages; page++ {
 		var out secretsPage
 		resp, err := s.client.callAPI(ctx, request{
-			doing: "list secrets", method: http.MethodGet,
-			path: fmt.Sprintf("%s/secrets?per_page=100&page=%d", s.path, page), out: &out,
+			doing: v.listing(), method: http.MethodGet,
+			path: fmt.Sprintf("%s/secrets?per_page=100&page=%d", v.path, page), out: &out,
 		})
 		if err != nil {
 			return nil, time.Time{}, err
 		}
 		for _, held := range out.Secrets {
-			found[strings.ToUpper(held.Name)] = held.UpdatedAt.UTC()
+			name := v.name + strings.ToUpper(held.Name)
+			found[name], v.visibility[name] = held.UpdatedAt.UTC(), held.Visibility
 		}
 		if httpcall.HasNextPage(resp.Header) {
 			continue
 		}
 		if out.TotalCount == nil {
-			return nil, time.Time{}, errors.New("list secrets: GitHub's answer has no list")
+			return nil, time.Time{}, errors.New(v.listing() + ": GitHub's answer has no list")
 		}
 		if len(found) != *out.TotalCount {
-			return nil, time.Time{}, fmt.Errorf("list secrets: GitHub listed %d of %d", len(found), *out.TotalCount)
+			return nil, time.Time{}, fmt.Errorf("%s: GitHub listed %d of %d", v.listing(), len(found), *out.TotalCount)
 		}
 		now, err := http.ParseTime(resp.Header.Get("Date"))
 		if err != nil {
-			return nil, time.Time{}, errors.New("list secrets: GitHub's answer does not say its time")
+			return nil, time.Time{}, errors.New(v.listing() + ": GitHub's answer does not say its time")
 		}
 		return found, now.UTC(), nil
 	}
-	return nil, time.Time{}, fmt.Errorf("list secrets: the list does not end within %d pages", mostPages)
+	return nil, time.Time{}, fmt.Errorf("%s: the list does not end within %d pages", v.listing(), mostPages)
 }

@@ -18,6 +18,9 @@ const mostEnvironments = 10
 // (https://docs.github.com/en/actions/reference/secrets-reference). Where the token does not see a level, or GitHub
 // does not answer at once, that level is left out: the text is for people and decides nothing.
 func (s *Scope) describeShadows(ctx context.Context, names []string) string {
+	if s.owner != nil {
+		return "" // each of its repositories would have to be asked
+	}
 	var told []string
 	if both := s.findCommonNames(ctx, s.repository+"/actions/organization-secrets", names); both != "" {
 		told = append(told, "it hides the organization's "+both)

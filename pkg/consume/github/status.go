@@ -79,25 +79,28 @@ const mostNamed = 10
 // fillSeen returns seen with what a reading of the scope shows. held are the earlier versions in play.
 func (s *Scope) fillSeen(seen plan.Seen, l scopeState, held []string) plan.Seen {
 	r := *l.receipt
-	seen.Names, seen.Drift, seen.Changed = r.ownedNames(), r.driftedNames(l.secrets), l.written
-	for _, name := range seen.Names {
+	seen.Names, seen.Drift, seen.Changed = r.namesIn(""), r.driftedNames(l.secrets), l.written
+	for _, name := range r.ownedNames() {
 		if l.secrets[name].After(seen.Changed) {
 			seen.Changed = l.secrets[name]
 		}
 	}
 	seen.InPlay = dropUnmanaged(append(held, r.Version))
 	seen.Settled = r.Done && len(held) == 0
-	if r.Done && len(seen.Drift) == 0 {
+	unfinished := s.explainVaults(r)
+	if r.Done && len(seen.Drift) == 0 && unfinished == "" {
 		seen.Running, seen.Since = r.Version, l.written
 	}
 	switch {
+	case r.Done && unfinished != "":
+		seen.Settled, seen.Waiting = false, unfinished
 	case !r.Done:
 		seen.Waiting = "its secrets are not all written yet" + prefixColon(abbreviateNames(r.unprovenNames()))
 	case len(held) > 0:
 		seen.Waiting = "workflow runs from before the last write are not completed"
 		seen.WaitTill = s.findDrainEnd(r, held)
 	}
-	seen.Detail = fmt.Sprintf("%d secrets in %s", len(seen.Names), s.where) + describeForeign(l)
+	seen.Detail = fmt.Sprintf("%d secrets in %s", len(r.Names), s.where) + describeForeign(l) + s.describeOverflow(l)
 	return seen
 }
 
@@ -138,7 +141,7 @@ func (s *Scope) findVersionsInRuns(ctx context.Context, l scopeState) ([]string,
 		}
 	}
 	if len(asked) > 0 {
-		oldest, found, err := s.findOldestRun(ctx, last.Add(skew))
+		oldest, found, err := s.findOldestReader(ctx, l, asked, last.Add(skew))
 		if err != nil {
 			return nil, err
 		}
@@ -164,11 +167,13 @@ func laterOf(a, b time.Time) time.Time {
 // https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
 var unfinishedStatuses = []string{"requested", "pending", "waiting", "queued", "in_progress", "queued", "waiting"}
 
-// findOldestRun returns when the oldest unfinished run began, among those created up to end. Where a list is not
-// whole, that could be any time: the zero one.
-func (s *Scope) findOldestRun(ctx context.Context, end time.Time) (oldest time.Time, found bool, err error) {
+// findOldestRun returns when the oldest unfinished run of a repository began, among those created up to end. Where a list
+// is not whole, that could be any time: the zero one.
+func (s *Scope) findOldestRun(
+	ctx context.Context, repository string, end time.Time,
+) (oldest time.Time, found bool, err error) {
 	for _, status := range unfinishedStatuses {
-		began, whole, err := s.listRuns(ctx, status, end)
+		began, whole, err := s.listRuns(ctx, repository, status, end)
 		if err != nil || !whole {
 			return time.Time{}, !whole, err
 		}
@@ -194,7 +199,9 @@ func startOfRun(run *gh.WorkflowRun) time.Time {
 // listRuns returns when each run of a status that was created up to end began. The list is whole if every page counts
 // the same number and that many were listed: runs that end move others to an earlier page, and GitHub does not list
 // more than mostPages.
-func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (began []time.Time, whole bool, err error) {
+func (s *Scope) listRuns(
+	ctx context.Context, repository, status string, end time.Time,
+) (began []time.Time, whole bool, err error) {
 	var counts []int
 	doing := "list workflow runs that are " + strings.ReplaceAll(status, "_", " ")
 	for page := 1; page != 0; {
@@ -207,7 +214,7 @@ func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (beg
 			"per_page": {"100"}, "page": {fmt.Sprint(page)},
 		}
 		resp, err := s.client.callAPI(ctx, request{
-			doing: doing, method: http.MethodGet, path: s.repository + "/actions/runs?" + query.Encode(), out: &out,
+			doing: doing, method: http.MethodGet, path: repository + "/actions/runs?" + query.Encode(), out: &out,
 		})
 		if err != nil {
 			return nil, false, err

@@ -88,7 +88,7 @@ func (s *Scope) decideWork(l scopeState, version string, values, before map[stri
 		old = *l.receipt
 	}
 	w := work{receipt: receipt{
-		Environment: s.environment, Version: version, Names: map[string]time.Time{},
+		Environment: s.environment, Version: version, Names: map[string]time.Time{}, Readers: maps.Clone(old.Readers),
 		Previous: s.findOutgoingVersions(l, old, version, values),
 	}}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -117,11 +117,16 @@ func hasValue(values map[string]secret.Value, name string, v secret.Value) bool 
 // refuseConflicts returns an error for what forbids every write: secrets that are not rotary's, or too many.
 func (s *Scope) refuseConflicts(l scopeState, values map[string]secret.Value) error {
 	var foreign []string
-	all := len(l.secrets)
+	all := map[*vault]int{}
+	for name := range l.secrets {
+		v, _ := s.vaultOf(name)
+		all[v]++
+	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
+		v, own := s.vaultOf(name)
 		if _, there := l.secrets[name]; !there {
-			all++
-		} else if !l.ownsName(name) && !slices.Contains(s.adopt, name) {
+			all[v]++
+		} else if !l.ownsName(name) && !slices.Contains(s.adopt, own) {
 			foreign = append(foreign, name)
 		}
 	}
@@ -129,8 +134,10 @@ func (s *Scope) refuseConflicts(l scopeState, values map[string]secret.Value) er
 		return fmt.Errorf("it has secrets that rotary did not make: %s: delete them, or list them under adopt",
 			strings.Join(foreign, ", "))
 	}
-	if allowed := secretLimits().Count; all > allowed {
-		return fmt.Errorf("it would hold %d secrets and GitHub allows %d", all, allowed)
+	for _, held := range all {
+		if allowed := s.mostSecrets(); held > allowed {
+			return fmt.Errorf("it would hold %d secrets and GitHub allows %d", held, allowed)
+		}
 	}
 	return nil
 }

@@ -78,6 +78,17 @@ type project struct {
 	ID      string                 `json:"id"`
 	Name    string                 `json:"name"`
 	Targets map[string]*deployment `json:"targets"`
+
+	SkewMaxAge   *float64   `json:"skewProtectionMaxAge"`     // in seconds; 0 for off
+	SkewBoundary float64    `json:"skewProtectionBoundaryAt"` // in milliseconds since 1970
+	LastMove     *aliasMove `json:"lastAliasRequest"`
+}
+
+// aliasMove is the last time that a person, or a rolling release, put the production domains on another deployment
+// (@vercel/sdk 1.28.35, lastAliasRequest).
+type aliasMove struct {
+	From        string `json:"fromDeploymentId"`
+	RequestedAt millis `json:"requestedAt"`
 }
 
 // failedItem is a variable that an upsert did not write. Vercel may add the value; it is not read.
@@ -239,28 +250,40 @@ func (c *client) readDeployment(ctx context.Context, id string) (deployment, err
 	return out, err
 }
 
-// listDeployments returns a project's newest deployments for target, newest first.
-func (c *client) listDeployments(ctx context.Context, p project, target string, limit int) ([]deployment, error) {
+// listDeployments returns the newest deployments of a project, which is its name or its id, for target, newest first.
+// With until, it returns those that were created before; next is the until of the page after this one, 0 for none.
+func (c *client) listDeployments(
+	ctx context.Context, project, target string, limit int, until int64,
+) (page []deployment, next int64, err error) {
 	var out struct {
 		Deployments *[]deployment `json:"deployments"`
+		Pagination  struct {
+			Next *float64 `json:"next"`
+		} `json:"pagination"`
 	}
-	doing := fmt.Sprintf("list the %s deployments of project %s", target, p.Name)
-	query := url.Values{"projectId": {p.ID}, "target": {target}, "limit": {strconv.Itoa(limit)}}
+	doing := fmt.Sprintf("list the %s deployments of project %s", target, project)
+	query := url.Values{"projectId": {project}, "target": {target}, "limit": {strconv.Itoa(limit)}}
+	if until > 0 {
+		query.Set("until", strconv.FormatInt(until, 10))
+	}
 	if err := c.callAPI(ctx, request{
 		doing: doing, method: http.MethodGet, path: "/v7/deployments", query: query, repeatable: true,
 	}, &out); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if out.Deployments == nil {
-		return nil, fmt.Errorf("%s: the answer has no list", doing)
+		return nil, 0, fmt.Errorf("%s: the answer has no list", doing)
 	}
 	for i, d := range *out.Deployments {
 		if d = d.withCommonFields(); !idShape.MatchString(d.ID) {
-			return nil, fmt.Errorf("%s: the answer has a deployment without its id", doing)
+			return nil, 0, fmt.Errorf("%s: the answer has a deployment without its id", doing)
 		}
 		(*out.Deployments)[i] = d
 	}
-	return *out.Deployments, nil
+	if out.Pagination.Next != nil {
+		next = int64(*out.Pagination.Next)
+	}
+	return *out.Deployments, next, nil
 }
 
 // createDeployment starts a fresh production build of git. It is not tried again after an unclear answer: the

@@ -49,7 +49,7 @@ func newKeyedVersion(version string, keys, changed int) bucket.Bucket {
 }
 
 var (
-	looks = []string{"GET /v10/projects/dashboard/env", "GET /v9/projects/dashboard", "GET /v7/deployments", "GET /v9/projects/dashboard", "GET /v13/deployments"}
+	looks = []string{"GET /v10/projects/dashboard/env", "GET /v7/deployments", "GET /v9/projects/dashboard", "GET /v13/deployments"}
 	again = []string{"GET /v7/deployments", "GET /v9/projects/dashboard", "GET /v13/deployments", "POST /v13/deployments"}
 )
 

@@ -23,6 +23,9 @@ type projectState struct {
 
 	live        *deployment  // what production traffic reaches; nil for nothing yet
 	deployments []deployment // production's, newest first
+	older       int64        // the until of the page after them; 0 for none
+	served      []servedDeployment
+	servedWhole bool // served has all of them
 	previews    []deployment
 }
 
@@ -46,26 +49,26 @@ func (p *Project) readState(ctx context.Context) (*projectState, error) {
 	}
 	l := &projectState{environment: p.environment, all: all}
 	l.readReceipts(p)
-	if l.project, err = p.api.readProject(ctx, p.spec.Project); err != nil {
+	if err := l.readTraffic(ctx, p); err != nil {
 		return nil, err
 	}
-	if slices.Contains(p.targets, production) {
-		if err := l.readTraffic(ctx, p); err != nil {
-			return nil, err
-		}
-	}
 	if slices.Contains(p.targets, preview) {
-		l.previews, err = p.api.listDeployments(ctx, l.project, preview, manyDeployments)
+		l.previews, _, err = p.api.listDeployments(ctx, p.spec.Project, preview, manyDeployments, 0)
 	}
 	return l, err
 }
 
-// readTraffic lists the deployments and then reads which one is live: one that goes live in between is in the list.
+// readTraffic lists the deployments of production, where that is a target, and then reads the project, which says which
+// one is live: one that goes live in between is in the list.
 func (l *projectState) readTraffic(ctx context.Context, p *Project) (err error) {
-	if l.deployments, err = p.api.listDeployments(ctx, l.project, production, manyDeployments); err != nil {
-		return err
+	served := slices.Contains(p.targets, production)
+	if served {
+		l.deployments, l.older, err = p.api.listDeployments(ctx, p.spec.Project, production, manyDeployments, 0)
+		if err != nil {
+			return err
+		}
 	}
-	if l.project, err = p.api.readProject(ctx, p.spec.Project); err != nil {
+	if l.project, err = p.api.readProject(ctx, p.spec.Project); err != nil || !served {
 		return err
 	}
 	current := l.project.Targets[production]

@@ -29,11 +29,15 @@ import (
 //	one version       | other                      | none             | not settled
 //
 // Fresh is a production deployment created after the newest write that did not inherit its variables. Whatever
-// else is live or building is in play with the version its own receipt names, or else Unknown.
+// else is live or building, or was live and may still be served by Skew Protection, is in play with the version its own
+// receipt names, or else Unknown.
 func (p *Project) Status(ctx context.Context) (plan.Seen, error) {
 	l, err := p.readState(ctx)
 	if _, gone := errors.AsType[*absentError](err); gone {
 		return plan.Seen{Consumer: p.consumer, Unread: true, Unknown: err.Error(), Absent: err.Error()}, nil
+	}
+	if err == nil {
+		err = p.readServed(ctx, l)
 	}
 	if err != nil {
 		return plan.Seen{}, err
@@ -44,6 +48,7 @@ func (p *Project) Status(ctx context.Context) (plan.Seen, error) {
 	}
 	p.fillProgress(l, &s)
 	p.fillInPlay(l, &s)
+	p.fillServed(l, &s)
 	s.Detail = p.describeDetail(l)
 	return s, nil
 }
@@ -139,6 +144,11 @@ func (p *Project) fillInPlay(l *projectState, s *plan.Seen) {
 		unknown = append(unknown, fmt.Sprintf("project %s names no live deployment, although %s is READY and has been",
 			l.project.Name, d.ID))
 	}
+	served, unseen := p.listServedVersions(l)
+	for _, version := range served {
+		versions[version] = true
+	}
+	unknown = append(unknown, unseen...)
 	s.InPlay = slices.Sorted(maps.Keys(versions))
 	s.Unknown = strings.Join(slices.Compact(unknown), "; ")
 }

@@ -50,7 +50,7 @@ func (p *project) openConsumer() reconcile.Consumer {
 	c := manifest.Consumer{Name: "site", Vercel: &manifest.Vercel{Project: "site", Team: "acme", Targets: map[string][]string{"production": {"production"}}}}
 	v, err := vercel.New(c, manifest.Environment{Name: "production", Protected: true}, secret.New("tok"),
 		vercel.WithBaseURL("https://vercel.standin"), vercel.WithTransport(sim.Transport{Handler: p.Server}),
-		vercel.WithSleep(func(context.Context, time.Duration) error { return nil }))
+		vercel.WithClock(p.clock.Now), vercel.WithSleep(func(context.Context, time.Duration) error { return nil }))
 	if err != nil {
 		p.t.Fatal(err)
 	}

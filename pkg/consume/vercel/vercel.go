@@ -35,6 +35,7 @@ type Project struct {
 	protected   bool
 	hook        secret.Value
 	api         *client
+	now         func() time.Time
 }
 
 // Option changes how a Project reaches Vercel.
@@ -55,6 +56,9 @@ func WithTransport(t http.RoundTripper) Option {
 func WithSleep(sleep func(context.Context, time.Duration) error) Option {
 	return func(p *Project) { p.api.caller.Wait = sleep }
 }
+
+// WithClock replaces the wall clock, with which the end of Skew Protection is compared.
+func WithClock(now func() time.Time) Option { return func(p *Project) { p.now = now } }
 
 // WithDeployHook makes Roll call a deploy hook instead of creating a deployment. Its URL is a secret.
 func WithDeployHook(url secret.Value) Option { return func(p *Project) { p.hook = url } }
@@ -80,7 +84,7 @@ func New(c manifest.Consumer, environment manifest.Environment, token secret.Val
 	p := &Project{
 		consumer: c.Name, spec: *c.Vercel, targets: slices.Compact(targets),
 		environment: environment.Name, protected: environment.Protected,
-		api: newClient(token, c.Vercel.Team),
+		api: newClient(token, c.Vercel.Team), now: time.Now,
 	}
 	for _, opt := range opts {
 		opt(p)

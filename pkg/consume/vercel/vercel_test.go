@@ -65,6 +65,7 @@ func (b *bench) openProject(environment manifest.Environment, opts ...Option) *P
 	config := b.config
 	opts = append([]Option{
 		WithBaseURL("https://vercel.standin"), WithTransport(recorded.Over(sim.Transport{Handler: b.Server})),
+		WithClock(b.clock.Now),
 		WithSleep(func(_ context.Context, d time.Duration) error { b.slept = append(b.slept, d); return nil }),
 	}, opts...)
 	p, err := New(manifest.Consumer{Name: "dashboard", Vercel: &config}, environment, secret.New("tok"), opts...)
