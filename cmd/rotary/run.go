@@ -56,6 +56,7 @@ type commands struct {
 	Rollback rollbackCmd `cmd:"" group:"Operating" help:"Go back to a credential that still lives."`
 	Accept   acceptCmd   `cmd:"" group:"Operating" help:"Say that a value is right which its target has not accepted."`
 	Rehearse rehearseCmd `cmd:"" group:"Operating" help:"Rotate every source on the stand-in, with faults, and show what happens to whom."`
+	Dismiss  dismissCmd  `cmd:"" group:"Operating" help:"Let nothing wait for a stranger, for a time."`
 	Forget   forgetCmd   `cmd:"" group:"Operating" help:"Let the buckets forget a consumer or source that left the manifest."`
 	History  historyCmd  `cmd:"" group:"Operating" help:"List when each version of a source was made, followed and dead."`
 	Retain   retainCmd   `cmd:"" group:"Operating" help:"Keep an old credential from being retired."`

@@ -95,6 +95,7 @@ type Wait struct {
 //	-------------------------------|------------------------------------------
 //	are what its tags remember     | –
 //	have no room in tags           | Wait: nothing of this bucket is done
+//	dismissals that are over       | Tag
 //	are others                     | Tag, and nothing drops or retires in this plan
 //
 //	source version           | has LIVE | plan
@@ -142,8 +143,10 @@ func Make(s State) Plan {
 	s.debts = s.listDebts()
 	for _, b := range s.Buckets {
 		p.rememberRelations(s, b)
+		p.dropDismissals(s, b.Want.Name, b.History)
 	}
 	for _, source := range s.Sources {
+		p.dropDismissals(s, source.Name, source.History)
 		if source.Frozen != "" {
 			p.freezeSource(source)
 			continue
