@@ -166,7 +166,7 @@ const settleTime = 3 * time.Hour
 
 // listEmpty serves a world in which nothing exists yet.
 func (c standinCmd) listEmpty(a *app, log io.Writer, account, region string) (served, error) {
-	w := standin.New(standin.Config{Start: a.now(), Log: log, OnRefusal: a.refusal})
+	w := standin.New(standin.Config{Start: a.now(), Log: log, OnRefusal: a.refusal, Trail: true})
 	at, stop, err := w.Listen()
 	return served{World: w, at: at, account: account, region: region, close: func() { stop(); _ = w.Close() }}, err
 }

@@ -92,7 +92,7 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 	s := &Stage{Env: env, Values: map[string]map[string]string{}, config: c}
 	s.World = standin.New(standin.Config{
 		Start: c.Start, Images: firstImages(env), Symmetric: targets, Log: c.Log, OnRefusal: c.OnRefusal, OnDead: c.OnDead, Lists: c.Lists,
-		Lag: c.Lag, Pace: c.Pace, KeySecret: func() string { return s.config.Canary("SECRET_ACCESS_KEY") },
+		Lag: c.Lag, Pace: c.Pace, Trail: true, KeySecret: func() string { return s.config.Canary("SECRET_ACCESS_KEY") },
 	})
 	if s.At, s.stop, err = s.openEndpoints(c); err != nil {
 		return nil, err

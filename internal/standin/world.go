@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/bus"
+	"github.com/rotary-secrets/rotary/internal/standin/cloudtrail"
 	"github.com/rotary-secrets/rotary/internal/standin/cloudwatch"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/github"
@@ -40,6 +41,7 @@ type Config struct {
 	OnDead    func(iam.Key)      // is told when an access key that worked is about to stop working; may be nil
 	Lag       time.Duration      // for how long a deregistered task definition can still be deployed
 	Pace      ecs.Pace           // of ECS's tasks
+	Trail     bool               // CloudTrail records who reads secrets
 }
 
 // Refusal is somebody whose credential is refused: the outage that rotary exists to prevent.
@@ -75,6 +77,7 @@ type World struct {
 // Region is one account's services in one region.
 type Region struct {
 	SecretsManager *secretsmanager.Service
+	Trail          *cloudtrail.Service
 	ECS            *ecs.Service
 	Bus            *bus.Bus
 	Lambda         *lambdahost.Host
@@ -132,7 +135,14 @@ func (w *World) Region(account, region string) *Region {
 }
 
 func (w *World) newRegion(account, region string) *Region {
-	r := &Region{Logs: cloudwatch.NewLogs(w.Clock)}
+	r := &Region{
+		Logs:  cloudwatch.NewLogs(w.Clock),
+		Trail: cloudtrail.New(cloudtrail.Config{Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists}),
+	}
+	var record func(cloudtrail.Call)
+	if w.cfg.Trail {
+		record = r.Trail.Record
+	}
 	r.Lambda = lambdahost.New(lambdahost.Config{
 		Clock: w.Clock, Account: account, Region: region, Tap: w.Tap, Log: w.cfg.Log, LogGroup: r.Logs.Group,
 	})
@@ -145,16 +155,16 @@ func (w *World) newRegion(account, region string) *Region {
 		},
 	})
 	r.SecretsManager = secretsmanager.New(secretsmanager.Config{
-		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, TagsKeepDate: w.cfg.KeepDates, Emit: r.Bus.Emit, Invoke: r.invokeRotation,
+		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, TagsKeepDate: w.cfg.KeepDates, Emit: r.Bus.Emit, Invoke: r.invokeRotation, Record: record,
 		MayInvoke: func(function, secret string) bool {
 			return r.Lambda.Allows(function, "secretsmanager.amazonaws.com", secret)
 		},
 	})
 	r.ECS = ecs.New(ecs.Config{
 		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit,
-		Resolve: r.SecretsManager.Resolve, Targets: w.Targets, Images: w.findImage, Lag: w.cfg.Lag, Pace: w.cfg.Pace,
+		Resolve: r.SecretsManager.Resolve, ResolveAs: r.SecretsManager.ResolveAs, Targets: w.Targets, Images: w.findImage, Lag: w.cfg.Lag, Pace: w.cfg.Pace,
 	})
-	r.services = []wire.JSONService{r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS(), r.Logs.Wire()}
+	r.services = []wire.JSONService{r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS(), r.Logs.Wire(), r.Trail.Wire()}
 	return r
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -102,7 +103,7 @@ func (s *Service) bootContainers(td *taskDefinition) (ps []process, code, reason
 		if !known {
 			return nil, "TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref " + v.Image
 		}
-		env, err := s.resolveEnvironment(v)
+		env, err := s.resolveEnvironment(strings.Trim(string(td.ExecutionRoleARN), `"`), v)
 		if err != nil {
 			return nil, "TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: " + err.Error()
 		}
@@ -118,13 +119,13 @@ func (s *Service) bootContainers(td *taskDefinition) (ps []process, code, reason
 	return ps, "", ""
 }
 
-func (s *Service) resolveEnvironment(v view) (map[string]string, error) {
+func (s *Service) resolveEnvironment(role string, v view) (map[string]string, error) {
 	env := map[string]string{}
 	for _, e := range v.Environment {
 		env[e.Name] = e.Value
 	}
 	for _, sec := range v.Secrets {
-		value, err := s.cfg.Resolve(sec.ValueFrom)
+		value, err := s.cfg.ResolveAs(role, sec.ValueFrom)
 		if err != nil {
 			return nil, err
 		}
