@@ -59,6 +59,7 @@ type commands struct {
 	Dismiss  dismissCmd  `cmd:"" group:"Operating" help:"Let nothing wait for a stranger, for a time."`
 	Forget   forgetCmd   `cmd:"" group:"Operating" help:"Let the buckets forget a consumer or source that left the manifest."`
 	History  historyCmd  `cmd:"" group:"Operating" help:"List when each version of a source was made, followed and dead."`
+	Readers  readersCmd  `cmd:"" group:"Operating" help:"List who has read the secrets, by CloudTrail."`
 	Retain   retainCmd   `cmd:"" group:"Operating" help:"Keep an old credential from being retired."`
 	Retire   retireCmd   `cmd:"" group:"Operating" help:"Say that you have revoked an owed credential at its vendor."`
 

@@ -30,18 +30,19 @@ import (
 
 // Config configures a World.
 type Config struct {
-	Start     time.Time          // where the clock stands
-	Images    map[string]ecs.App // what container images do; any other image cannot be pulled
-	Symmetric []string           // targets that are made of their verifiers
-	Log       io.Writer          // gets what Lambda functions print; nil keeps it in memory only
-	OnRefusal func(Refusal)      // is told, once each, when somebody's credential is refused; may be nil
-	KeySecret func() string      // makes the secrets of access keys; nil: crypto/rand
-	Lists     sim.Lists          // in which order and in what pages lists are answered
-	KeepDates bool               // a changed tag of a secret leaves its LastChangedDate as it was
-	OnDead    func(iam.Key)      // is told when an access key that worked is about to stop working; may be nil
-	Lag       time.Duration      // for how long a deregistered task definition can still be deployed
-	Pace      ecs.Pace           // of ECS's tasks
-	Trail     bool               // CloudTrail records who reads secrets
+	Start     time.Time                         // where the clock stands
+	Images    map[string]ecs.App                // what container images do; any other image cannot be pulled
+	Symmetric []string                          // targets that are made of their verifiers
+	Log       io.Writer                         // gets what Lambda functions print; nil keeps it in memory only
+	OnRefusal func(Refusal)                     // is told, once each, when somebody's credential is refused; may be nil
+	KeySecret func() string                     // makes the secrets of access keys; nil: crypto/rand
+	Lists     sim.Lists                         // in which order and in what pages lists are answered
+	KeepDates bool                              // a changed tag of a secret leaves its LastChangedDate as it was
+	OnDead    func(iam.Key)                     // is told when an access key that worked is about to stop working; may be nil
+	Lag       time.Duration                     // for how long a deregistered task definition can still be deployed
+	Pace      ecs.Pace                          // of ECS's tasks
+	Trail     bool                              // CloudTrail records who reads secrets
+	Person    func(secret string) (role string) // in whose role a person reads a secret, by its ARN; nil: somebody's
 }
 
 // Refusal is somebody whose credential is refused: the outage that rotary exists to prevent.
@@ -137,7 +138,7 @@ func (w *World) Region(account, region string) *Region {
 func (w *World) newRegion(account, region string) *Region {
 	r := &Region{
 		Logs:  cloudwatch.NewLogs(w.Clock),
-		Trail: cloudtrail.New(cloudtrail.Config{Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists}),
+		Trail: cloudtrail.New(cloudtrail.Config{Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Person: w.cfg.Person}),
 	}
 	var record func(cloudtrail.Call)
 	if w.cfg.Trail {

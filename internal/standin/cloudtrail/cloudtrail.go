@@ -27,6 +27,8 @@ type Config struct {
 	Account, Region string
 	Lists           sim.Lists // in what pages events are answered
 	MaxLag          time.Duration
+	// Person returns the role of a person who reads a secret, by its ARN; nil: somebody's.
+	Person func(secret string) string
 	// Now is the clock by which the rate of lookups is counted; nil: it is not limited.
 	Now func() time.Time
 }
@@ -80,6 +82,9 @@ func (s *Service) Record(c Call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.cfg.Clock.Now()
+	if c.Caller == "" && s.cfg.Person != nil {
+		c.Caller = s.cfg.Person(c.Secret)
+	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d/%s", s.cfg.Account, s.cfg.Region, len(s.events), c.Name))
 	id := hex.EncodeToString(sum[:16])
 	e := event{

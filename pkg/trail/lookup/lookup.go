@@ -46,7 +46,9 @@ type Trail struct {
 }
 
 // New returns the event history of cfg's account and region.
-func New(cfg aws.Config, pace Pace) *Trail { return &Trail{client: cloudtrail.NewFromConfig(cfg), pace: pace} }
+func New(cfg aws.Config, pace Pace) *Trail {
+	return &Trail{client: cloudtrail.NewFromConfig(cfg), pace: pace}
+}
 
 // FromEnv returns AWS's pace, or none where the variable ROTARY_TRAIL_PAUSE is off: for servers without AWS's limit.
 func FromEnv(get func(string) string) Pace {
