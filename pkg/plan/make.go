@@ -96,6 +96,7 @@ type Wait struct {
 //	are what its tags remember     | –
 //	have no room in tags           | Wait: nothing of this bucket is done
 //	dismissals that are over       | Tag
+//	strangers that the trail shows | Tag
 //	are others                     | Tag, and nothing drops or retires in this plan
 //
 //	source version           | has LIVE | plan
@@ -160,6 +161,7 @@ func Make(s State) Plan {
 		p.planBucket(s, b)
 	}
 	p.awaitDropped(s)
+	p.rememberReadings(s)
 	for _, c := range s.Strangers {
 		p.Waits = append(p.Waits, Wait{Subject: c.Consumer, Reason: c.strangerReason(), Detail: c.Unknown})
 	}

@@ -19,6 +19,7 @@ const (
 type Watch struct {
 	trail *Trail
 	span  time.Duration
+	kept  time.Time
 }
 
 // NewWatch returns a watch of a trail.
@@ -48,4 +49,14 @@ func (w *Watch) ReadForward(ctx context.Context, from, to time.Time) (reads []tr
 		reads, from = append(reads, some...), end
 	}
 	return reads, from, nil
+}
+
+// Kept returns what Keep noted last; zero at first.
+func (w *Watch) Kept() time.Time { return w.kept }
+
+// Keep notes until when everything that was read is remembered.
+func (w *Watch) Keep(until time.Time) {
+	if until.After(w.kept) {
+		w.kept = until
+	}
 }
