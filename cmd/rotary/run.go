@@ -71,7 +71,7 @@ type commands struct {
 	Complete completeCmd `cmd:"" name:"__complete" hidden:"" help:"Print what may stand at the cursor."`
 }
 
-const about = `Change or rotate a secret once. Every consumer follows, and the old credential dies only after every consumer has been seen using the new one.
+const about = `Change or rotate a secret once. Every consumer follows, and the old credential dies only after every consumer, and whatever runs in its clusters, has been seen without it.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input (nothing was changed), 3 not converged yet.`
 
