@@ -162,6 +162,7 @@ var looked = map[string]string{
 	plan.ValueNotAccepted:  "A value is current that the target of its source has not accepted, and is not rolled out",
 	plan.FrozenSecret:      "One source or one bucket cannot be read or used. It keeps what it has, and nothing else stops",
 	plan.LabelsFilling:     "A secret carries 15 or more of the 20 labels that Secrets Manager allows",
+	plan.StrangerReads:     "Somebody reads a secret, by CloudTrail, who is in no manifest",
 	plan.RetirementFailed:  "Ending an old credential has failed three times or more, and it is still accepted",
 }
 

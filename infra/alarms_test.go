@@ -83,6 +83,7 @@ func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 		"deadline-passed":    {once, keepsState, "and when it is over"},
 		"undeclared-key":     {once, keepsState, "and when it is over"},
 		"value-not-accepted": {once, keepsState, "and when it is over"},
+		"stranger-reads":     {once, keepsState, "and when it is over"},
 		"frozen-secret":      {once, keepsState, "and when it is over"},
 		"labels-filling":     {once, keepsState, "and when it is over"},
 		"retirement-failed":  {once, keepsState, "and when it is over"},

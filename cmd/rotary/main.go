@@ -1,5 +1,5 @@
 // Command rotary changes or rotates a secret once, sees every consumer follow, and lets the old credential die only
-// after every consumer has been seen using the new one.
+// after every consumer, and whatever runs in its clusters, has been seen without it.
 package main
 
 import (

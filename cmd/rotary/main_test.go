@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -113,6 +114,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 			"spawn": cmdSpawn, "overwrite": cmdOverwrite, "program": cmdProgram,
 			"tryout": func(ts *testscript.TestScript, _ bool, args []string) { tryOut(ts, args, build) }, "pass": cmdPass, "told": cmdTold,
 			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
+			"asrole": cmdAsRole,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()
 				ts.Check(err)
@@ -187,7 +189,7 @@ func (o *outputs) keep(args []string, texts ...string) {
 
 func (b *bench) run(ts *testscript.TestScript, args []string, t terminal) int {
 	ts.Check(os.Chdir(ts.MkAbs(".")))
-	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST", "GOPACKAGE", "ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE", clockVariable} {
+	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST", "GOPACKAGE", "ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE", "ROTARY_TRAIL_PAUSE", clockVariable} {
 		ts.Check(os.Setenv(name, ts.Getenv(name)))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -260,7 +262,7 @@ func openStage(ts *testscript.TestScript, args []string, lambdas string) {
 	})
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": s.At.AWS, "AWS_ACCESS_KEY_ID": s.Env.Account, "AWS_SECRET_ACCESS_KEY": "standin",
-		"ROTARY_GITHUB_URL": s.At.GitHub, "ROTARY_VERCEL_URL": s.At.Vercel, "ROTARY_GITHUB_PAUSE": "off",
+		"ROTARY_GITHUB_URL": s.At.GitHub, "ROTARY_VERCEL_URL": s.At.Vercel, "ROTARY_GITHUB_PAUSE": "off", "ROTARY_TRAIL_PAUSE": "off",
 	} {
 		ts.Setenv(name, value)
 	}
@@ -396,4 +398,17 @@ func cmdLabel(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("no version of %s carries %s", args[0], args[2])
+}
+
+// cmdAsRole reads a secret in the name of a role, a user or a service: asrole ROLE|ARN SECRET [VERSION-STAGE].
+func cmdAsRole(ts *testscript.TestScript, _ bool, args []string) {
+	b := staged(ts)
+	cfg := b.Config(b.Env.Account, b.Env.Region)
+	cfg.Credentials = credentials.NewStaticCredentialsProvider(b.Env.Account, "secret", args[0])
+	in := &secretsmanager.GetSecretValueInput{SecretId: &args[1]}
+	if len(args) > 2 {
+		in.VersionStage = &args[2]
+	}
+	_, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(context.Background(), in)
+	ts.Check(err)
 }

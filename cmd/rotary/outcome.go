@@ -111,7 +111,7 @@ func describeInterruption(command string, err error) string {
 	switch command {
 	case "apply", "rollback":
 		return "interrupted; what was done stands, and running the command again goes on from there"
-	case "put", "rotate", "accept", "retain", "retire", "forget":
+	case "put", "rotate", "accept", "retain", "retire", "forget", "dismiss":
 		if !early {
 			return "interrupted; what was done stands, and what was started goes on: rotary status ENV shows it"
 		}

@@ -56,8 +56,10 @@ type commands struct {
 	Rollback rollbackCmd `cmd:"" group:"Operating" help:"Go back to a credential that still lives."`
 	Accept   acceptCmd   `cmd:"" group:"Operating" help:"Say that a value is right which its target has not accepted."`
 	Rehearse rehearseCmd `cmd:"" group:"Operating" help:"Rotate every source on the stand-in, with faults, and show what happens to whom."`
+	Dismiss  dismissCmd  `cmd:"" group:"Operating" help:"Let nothing wait for a stranger, for a time."`
 	Forget   forgetCmd   `cmd:"" group:"Operating" help:"Let the buckets forget a consumer or source that left the manifest."`
 	History  historyCmd  `cmd:"" group:"Operating" help:"List when each version of a source was made, followed and dead."`
+	Readers  readersCmd  `cmd:"" group:"Operating" help:"List who has read the secrets, by CloudTrail."`
 	Retain   retainCmd   `cmd:"" group:"Operating" help:"Keep an old credential from being retired."`
 	Retire   retireCmd   `cmd:"" group:"Operating" help:"Say that you have revoked an owed credential at its vendor."`
 
@@ -69,7 +71,7 @@ type commands struct {
 	Complete completeCmd `cmd:"" name:"__complete" hidden:"" help:"Print what may stand at the cursor."`
 }
 
-const about = `Change or rotate a secret once. Every consumer follows, and the old credential dies only after every consumer has been seen using the new one.
+const about = `Change or rotate a secret once. Every consumer follows, and the old credential dies only after every consumer, and whatever runs in its clusters, has been seen without it.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input (nothing was changed), 3 not converged yet.`
 

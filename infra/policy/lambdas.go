@@ -80,7 +80,17 @@ func Propagate(env *manifest.Environment, key string, closed []*manifest.Environ
 		},
 		logStatement(n, n.PropagateFunction()),
 	}
+	if env.ReadersRule != manifest.ReadersIgnore {
+		statements = append(statements, lookUpReaders())
+	}
 	return newDocument(slices.Concat(statements, n.onlyItsLabelsAndTags(), lookAtECS(n, closed), rollECS(n))...)
+}
+
+// lookUpReaders lets somebody look up who has read secrets. CloudTrail takes no resource, and tells of the whole account's
+// management events in the region, without values
+// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html).
+func lookUpReaders() Statement {
+	return Statement{Sid: "LookUpReaders", Effect: allow, Action: []string{"cloudtrail:LookupEvents"}, Resource: []string{"*"}}
 }
 
 // onlyItsLabelsAndTags narrows what Propagate may do with the secrets of its environment: move the labels that are

@@ -109,8 +109,8 @@ func TestScheduledAreTheSourcesThatALambdaRotates(t *testing.T) {
 
 // What is not built is not deployed, and not synthesized: leaving it out is not safe.
 func TestWhatIsNotBuiltIsNotDeployed(t *testing.T) {
-	path := writeFile(t, "rotary.yaml", strings.Replace(manifestText, `production: {account: "222222222222",`, `production: {readers: veto, account: "222222222222",`, 1))
-	for env, want := range map[string]string{"dev": "", "production": path + ":4:16: environments.production.readers is veto"} {
+	path := writeFile(t, "rotary.yaml", strings.Replace(manifestText, `vendors: {keys: [B]}`, `vendors: {keys: [B], derived_from: [app-db], in: [production]}`, 1))
+	for env, want := range map[string]string{"dev": "", "production": path + ":7:24: sources.vendors.derived_from is not looked at yet"} {
 		_, err := Read(func(name string) string { return map[string]string{"ROTARY_MANIFEST": path, "ENV": env}[name] })
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got the error %v, want %q", env, err, want)

@@ -11,7 +11,7 @@ import (
 
 // pure are the packages that decide: functions of values, each importing only those before it.
 var pure = []string{"pkg/secret", "pkg/duration", "pkg/rotate/httpapi/vendorapi", "pkg/manifest", "pkg/bucket", "pkg/history",
-	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential", "pkg/screen", "pkg/envfile"}
+	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential", "pkg/screen", "pkg/envfile", "pkg/trail"}
 
 // offline are the packages that read and write nothing: the pure ones, and what generates code for other programs.
 var offline = with(pure, "pkg/settingsgen")
@@ -35,7 +35,9 @@ var directions = []struct {
 	{"pkg/manifest", with(pure[:3], "pkg/history")},
 	{"pkg/bucket", pure[:4]},
 	{"pkg/history", nil},
-	{"pkg/plan", with(pure[:6], "pkg/credential")},
+	{"pkg/plan", with(pure[:6], "pkg/credential", "pkg/trail")},
+	{"pkg/trail", []string{"pkg/manifest", "pkg/history"}},
+	{"pkg/trail/lookup", []string{"pkg/trail", "pkg/awserr"}},
 	{"pkg/dsn", pure[:1]},
 	{"pkg/decode", nil},
 	{"pkg/credential", with(pure[:4], "pkg/dsn", "pkg/decode")},

@@ -92,7 +92,7 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 	s := &Stage{Env: env, Values: map[string]map[string]string{}, config: c}
 	s.World = standin.New(standin.Config{
 		Start: c.Start, Images: firstImages(env), Symmetric: targets, Log: c.Log, OnRefusal: c.OnRefusal, OnDead: c.OnDead, Lists: c.Lists,
-		Lag: c.Lag, Pace: c.Pace, KeySecret: func() string { return s.config.Canary("SECRET_ACCESS_KEY") },
+		Lag: c.Lag, Pace: c.Pace, Trail: true, Person: func(secret string) string { return namePerson(env, secret) }, KeySecret: func() string { return s.config.Canary("SECRET_ACCESS_KEY") },
 	})
 	if s.At, s.stop, err = s.openEndpoints(c); err != nil {
 		return nil, err
@@ -102,6 +102,15 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 		return nil, errors.Join(fmt.Errorf("set up %s on the stand-in: %w", env.Name, err), s.Close())
 	}
 	return s, nil
+}
+
+// namePerson returns the role in which people read a secret: developers read buckets.
+func namePerson(env *manifest.Environment, arn string) string {
+	name, _ := env.SecretNamed(arn)
+	if _, source := env.SourceBySecret(name); source || name == "" {
+		return env.Named(manifest.PlatformRole)
+	}
+	return env.Named(manifest.DeveloperRole)
 }
 
 func (s *Stage) openEndpoints(c Config) (standin.Endpoints, func(), error) {

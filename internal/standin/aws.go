@@ -10,7 +10,7 @@ import (
 // ServeAWS answers any AWS service's request at one address, as AWS_ENDPOINT_URL wants it. The signature names the
 // region; an access key id of twelve digits names the account.
 func (w *World) ServeAWS(rw http.ResponseWriter, r *http.Request) {
-	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	target, _ := wire.SplitTarget(r)
 	if target == "" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		w.IAM.ServeHTTP(rw, r)
 		return

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/bus"
+	"github.com/rotary-secrets/rotary/internal/standin/cloudtrail"
 	"github.com/rotary-secrets/rotary/internal/standin/cloudwatch"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/github"
@@ -30,18 +31,20 @@ import (
 
 // Config configures a World.
 type Config struct {
-	Start     time.Time          // where the clock stands
-	Images    map[string]ecs.App // what container images do; any other image cannot be pulled
-	Symmetric []string           // targets that are made of their verifiers
-	Log       io.Writer          // gets what Lambda functions print; nil keeps it in memory only
-	OnRefusal func(Refusal)      // is told, once each, when somebody's credential is refused; may be nil
-	KeySecret func() string      // makes the secrets of access keys; nil: crypto/rand
-	Lists     sim.Lists          // in which order and in what pages lists are answered
-	KeepDates bool               // a changed tag of a secret leaves its LastChangedDate as it was
-	OnDead    func(iam.Key)      // is told when an access key that worked is about to stop working; may be nil
-	Lag       time.Duration      // for how long a deregistered task definition can still be deployed
-	Pace      ecs.Pace           // of ECS's tasks
-	TagLag    time.Duration      // for how long the tagging API answers as before a change of tags
+	Start     time.Time                         // where the clock stands
+	Images    map[string]ecs.App                // what container images do; any other image cannot be pulled
+	Symmetric []string                          // targets that are made of their verifiers
+	Log       io.Writer                         // gets what Lambda functions print; nil keeps it in memory only
+	OnRefusal func(Refusal)                     // is told, once each, when somebody's credential is refused; may be nil
+	KeySecret func() string                     // makes the secrets of access keys; nil: crypto/rand
+	Lists     sim.Lists                         // in which order and in what pages lists are answered
+	KeepDates bool                              // a changed tag of a secret leaves its LastChangedDate as it was
+	OnDead    func(iam.Key)                     // is told when an access key that worked is about to stop working; may be nil
+	Lag       time.Duration                     // for how long a deregistered task definition can still be deployed
+	Pace      ecs.Pace                          // of ECS's tasks
+	TagLag    time.Duration                     // for how long the tagging API answers as before a change of tags
+	Trail     bool                              // CloudTrail records who reads secrets
+	Person    func(secret string) (role string) // in whose role a person reads a secret, by its ARN; nil: somebody's
 }
 
 // Refusal is somebody whose credential is refused: the outage that rotary exists to prevent.
@@ -77,6 +80,7 @@ type World struct {
 // Region is one account's services in one region.
 type Region struct {
 	SecretsManager *secretsmanager.Service
+	Trail          *cloudtrail.Service
 	ECS            *ecs.Service
 	Tagging        *tagging.Index
 	Bus            *bus.Bus
@@ -138,6 +142,11 @@ func (w *World) newRegion(account, region string) *Region {
 	r := &Region{
 		Logs:    cloudwatch.NewLogs(w.Clock),
 		Tagging: tagging.New(tagging.Config{Clock: w.Clock, Lists: w.cfg.Lists, Lag: w.cfg.TagLag}),
+		Trail:   cloudtrail.New(cloudtrail.Config{Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Person: w.cfg.Person}),
+	}
+	var record func(cloudtrail.Call)
+	if w.cfg.Trail {
+		record = r.Trail.Record
 	}
 	r.Lambda = lambdahost.New(lambdahost.Config{
 		Clock: w.Clock, Account: account, Region: region, Tap: w.Tap, Log: w.cfg.Log, LogGroup: r.Logs.Group,
@@ -151,16 +160,18 @@ func (w *World) newRegion(account, region string) *Region {
 		},
 	})
 	r.SecretsManager = secretsmanager.New(secretsmanager.Config{
-		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, TagsKeepDate: w.cfg.KeepDates, Emit: r.Bus.Emit, Invoke: r.invokeRotation,
+		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, TagsKeepDate: w.cfg.KeepDates, Emit: r.Bus.Emit, Invoke: r.invokeRotation, Record: record,
 		MayInvoke: func(function, secret string) bool {
 			return r.Lambda.Allows(function, "secretsmanager.amazonaws.com", secret)
 		},
 	})
 	r.ECS = ecs.New(ecs.Config{
 		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit, Tagged: r.Tagging.Note,
-		Resolve: r.SecretsManager.Resolve, Targets: w.Targets, Images: w.findImage, Lag: w.cfg.Lag, Pace: w.cfg.Pace,
+		Resolve: r.SecretsManager.Resolve, ResolveAs: r.SecretsManager.ResolveAs, Targets: w.Targets, Images: w.findImage, Lag: w.cfg.Lag, Pace: w.cfg.Pace,
 	})
-	r.services = []wire.JSONService{r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS(), r.Logs.Wire(), r.Tagging.Wire()}
+	r.services = []wire.JSONService{
+		r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS(), r.Logs.Wire(), r.Tagging.Wire(), r.Trail.Wire(),
+	}
 	return r
 }
 

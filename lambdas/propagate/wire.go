@@ -18,6 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/store"
+	"github.com/rotary-secrets/rotary/pkg/trail/lookup"
 )
 
 // newHandler composes what a pass needs. Every pass opens the consumers anew, so that no token is older than it.
@@ -37,10 +38,14 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 			return schedule.Again(ctx, at, request)
 		},
 	}
+	var watch reconcile.Trail // it stays for as long as the function is warm
+	if env.ReadersRule != manifest.ReadersIgnore && env.Mode != manifest.Observe && !h.looksOnly {
+		watch = lookup.NewWatch(lookup.New(cfg, lookup.FromEnv(os.Getenv)))
+	}
 	h.pass = func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
 		return reconcile.Pass{
 			Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)),
-			Open: open, Census: consume.Census(cfg, env), Receipts: receipts, Advancer: invoke, SignIn: signIn,
+			Open: open, Census: consume.Census(cfg, env), Receipts: receipts, Trail: watch, Advancer: invoke, SignIn: signIn,
 			Followed: h.logFollowed, AcceptRemovals: accept, DryRun: dryRun,
 		}.Run(ctx)
 	}

@@ -1,6 +1,6 @@
 // Package operate holds what people may do with the sources of an environment: put a value, rotate one or all, in an
-// emergency too, go back, retain, retire by hand, and
-// forget. Each is made of steps. A step looks afresh, decides from what it
+// emergency too, go back, retain, retire by hand, forget, and
+// dismiss a stranger. Each is made of steps. A step looks afresh, decides from what it
 // sees, does one thing, and returns until when to wait; it may be asked for again after a crash at any point.
 //
 // It prints nothing and asks nobody. The command line, the simulation and the rehearsal call it, so that what is played

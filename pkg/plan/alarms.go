@@ -32,13 +32,14 @@ const (
 	LabelsFilling     = "labels-filling"     // a secret has little room for labels left
 	RetirementFailed  = "retirement-failed"  // a retirement fails again and again
 	ValueNotAccepted  = "value-not-accepted" // the target of a source has not accepted its current version
+	StrangerReads     = "stranger-reads"     // CloudTrail shows that somebody reads a secret who is in no manifest
 )
 
 // AlarmNames returns the names of all alarms.
 func AlarmNames() []string {
 	return []string{
 		RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey,
-		FrozenSecret, LabelsFilling, RetirementFailed, ValueNotAccepted,
+		FrozenSecret, LabelsFilling, RetirementFailed, ValueNotAccepted, StrangerReads,
 	}
 }
 
@@ -72,7 +73,7 @@ func (s State) findAlarms() []Alarm {
 		all = append(all, alarmsOfFrozen(b.Want.Name, b.Frozen)...)
 		all = append(all, alarmsOfLabels(b.Want.Name, b.History)...)
 	}
-	return append(all, s.alarmsOfDropped()...)
+	return append(append(all, s.alarmsOfDropped()...), s.alarmsOfReadings()...)
 }
 
 func (s State) alarmsOfAge(source Source) []Alarm {

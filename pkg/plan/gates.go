@@ -65,6 +65,7 @@ var gates = []gate{
 	checkInUse,
 	checkDraining,
 	checkDeployable,
+	checkTrail,
 	checkWitness,
 	checkSettling,
 	checkByHand,

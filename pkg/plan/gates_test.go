@@ -115,6 +115,7 @@ var shutting = []shut{
 	{"a bucket version that carries it, and that may be started on", Deployable, func(s *State) {
 		s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, past(1, noon.Add(-time.Hour)))
 	}},
+	{"a trail that was not read as far", Witness, func(s *State) { s.Trail = Watched{Rule: manifest.ReadersVeto} }},
 	{"an ACTIVE revision that carries it", Deployable, func(s *State) { s.web().Deployable = []string{bid(present, 1)} }},
 	{"whoever reads the source itself, and may hold it", Draining, func(s *State) { s.db().Consumers = []Consumer{nightly(2, 1)} }},
 	{"a reader of a bucket that may have read it", Draining, func(s *State) {

@@ -98,6 +98,8 @@ type Wait struct {
 //	-------------------------------|------------------------------------------
 //	are what its tags remember     | –
 //	have no room in tags           | Wait: nothing of this bucket is done
+//	dismissals that are over       | Tag
+//	strangers that the trail shows | Tag
 //	are others                     | Tag, and nothing drops or retires in this plan
 //
 //	source version           | has LIVE | plan
@@ -145,8 +147,10 @@ func Make(s State) Plan {
 	s.debts = s.listDebts()
 	for _, b := range s.Buckets {
 		p.rememberRelations(s, b)
+		p.dropDismissals(s, b.Want.Name, b.History)
 	}
 	for _, source := range s.Sources {
+		p.dropDismissals(s, source.Name, source.History)
 		if source.Frozen != "" {
 			p.freezeSource(source)
 			continue
@@ -160,6 +164,7 @@ func Make(s State) Plan {
 		p.planBucket(s, b)
 	}
 	p.awaitDropped(s)
+	p.rememberReadings(s)
 	for _, c := range s.Strangers {
 		p.Waits = append(p.Waits, Wait{Subject: c.Consumer, Reason: c.strangerReason(), Detail: c.Unknown})
 	}

@@ -24,6 +24,7 @@ import (
 //	rotary:relations:N          KIND:NAME:LOCATION[@LEFT] …   instead of all of those, where there are too many
 //	rotary:readers              COUNT-HASH of all these relations, or lost-SINCE: see Bucket.lostMemory
 //	rotary:forgotten:NAME       CALLER TIME: a person took the tag of NAME off
+//	rotary:dismissed:WHO        a stranger that a person has dismissed: see Dismissal
 //
 // Times are in seconds since 1970. A value of = is no relation: its tag is about to come off.
 type Relation struct {
@@ -239,7 +240,7 @@ func (s State) readersOf(b Bucket) []Consumer {
 // Tag changes the tags of a secret. Set is done in one call, and is enough: the keys of Remove then hold nothing.
 type Tag struct {
 	Secret string
-	Bucket string // the bucket's name
+	Bucket string // the bucket's name, or the source's
 	Set    map[string]string
 	Remove []string
 }

@@ -170,7 +170,12 @@ func (d DroppedSource) describeDebt(forget string) string {
 // isTagging objects to a retirement, and to a label that comes off, while the readers of a bucket are being tagged: a
 // version of rotary that did not tag them may have been here.
 func (p Plan) isTagging() (Wait, bool) {
-	return Wait{Reason: PendingWork, Detail: "the readers of a bucket are being tagged"}, len(p.Tags) > 0
+	return Wait{Reason: PendingWork, Detail: "the readers of a bucket are being tagged"}, slices.ContainsFunc(p.Tags, Tag.changesMemory)
+}
+
+// changesMemory reports whether t changes what a bucket remembers of its readers.
+func (t Tag) changesMemory() bool {
+	return slices.ContainsFunc(t.listKeys(), func(key string) bool { return isMemoryKey(key) || key == checkKey })
 }
 
 // lacksTags reports whether the relations of the bucket could not be remembered.

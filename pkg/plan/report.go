@@ -23,6 +23,10 @@ type Report struct {
 	Buckets     []BucketReport   `json:"buckets"`
 	Consumers   []ConsumerReport `json:"consumers"`
 	Alarms      []Alarm          `json:"alarms"`
+	// Readers are the strangers that CloudTrail has shown to read secrets.
+	Readers []ReadingReport `json:"readers,omitempty"`
+	// TrailFailed is why CloudTrail could not be read in this pass, in words.
+	TrailFailed string `json:"trailFailed,omitempty"`
 	// Unbuilt lists the manifest's settings that this version does not carry out, a line each. While there is any, a
 	// pass changes nothing.
 	Unbuilt []string `json:"unbuilt,omitempty"`
@@ -190,6 +194,7 @@ func Describe(s State, p Plan) Report {
 	for _, c := range s.Strangers {
 		r.Consumers = append(r.Consumers, ConsumerReport{Name: c.Consumer, State: "unknown", Detail: c.Unknown})
 	}
+	r.Readers, r.TrailFailed = s.describeReadings(), s.Trail.Failed
 	r.Alarms = s.findAlarms()
 	r.Converged = p.Empty() && len(p.Waits) == 0 &&
 		!slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })

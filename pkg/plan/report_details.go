@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // SourceTimes are when a source is rotated, and when it is too old.
@@ -79,6 +80,9 @@ func (s State) listHolders(d debt) []string {
 	}
 	for _, c := range s.Strangers {
 		names = append(names, c.Consumer)
+	}
+	if name, _, some := d.findStrangerReading(s); some && s.Trail.Rule == manifest.ReadersVeto {
+		names = append(names, name)
 	}
 	names = append(names, s.listUsers(d)...)
 	slices.Sort(names)

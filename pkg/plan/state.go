@@ -12,13 +12,16 @@ import (
 
 // State is everything that one pass has seen of one environment.
 type State struct {
-	Environment    string
-	Now            time.Time // when the look began, by the store's own time, not this machine's
-	Mode           manifest.Mode
-	Sources        []Source // sorted by name
-	Buckets        []Bucket // sorted by name
-	Dropped        []DroppedSource
-	Strangers      []Seen   // what may run on a bucket and stands in no manifest; Unknown says why
+	Environment string
+	Now         time.Time // when the look began, by the store's own time, not this machine's
+	Mode        manifest.Mode
+	Sources     []Source // sorted by name
+	Buckets     []Bucket // sorted by name
+	Dropped     []DroppedSource
+	Strangers   []Seen // what may run on a bucket and stands in no manifest; Unknown says why
+	Trail       Watched
+	// Explains reports whether the manifest explains that a principal reads a secret, by the secret's name; nil: of nobody.
+	Explains       func(secret, principal string) bool
 	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
 
 	debts []debt // what is owed: listDebts

@@ -74,6 +74,7 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 	if err := o.readOwed(ctx, state); err != nil {
 		return state, nil, err
 	}
+	o.readTrail(ctx, &state)
 	return state, consumers, nil
 }
 

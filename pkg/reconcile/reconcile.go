@@ -91,6 +91,7 @@ type Pass struct {
 	Open           Opener
 	Census         Census        // may be nil: then nobody looks for what the manifest has forgotten
 	Receipts       ReceiptCensus // may be nil: then nobody looks for receipts at places that the manifest has forgotten
+	Trail          Trail         // may be nil: then nobody reads CloudTrail
 	Advancer       Advancer
 	SignIn         SignIn            // may be nil: then nobody asks sinks about what rotary signs in with
 	Followed       func(plan.Follow) // is called once the withdrawals of a Follow are done; may be nil
@@ -149,7 +150,11 @@ func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	if looksOnly {
 		return report, nil
 	}
-	if err := p.applyPlan(ctx, decided, consumers); err != nil {
+	err = p.applyPlan(ctx, decided, consumers)
+	if _, lagging := errors.AsType[*Lagging](err); err == nil || lagging {
+		p.keepTrail(state.Trail.Until)
+	}
+	if err != nil {
 		return report, fmt.Errorf("environment %s: %w", p.Environment.Name, err)
 	}
 	return report, nil

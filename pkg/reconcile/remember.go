@@ -104,21 +104,21 @@ func (o observer) readDropped(ctx context.Context, s plan.State) []plan.DroppedS
 	return dropped
 }
 
-// changeTags changes the tags of a bucket's secret. Where it stops after the first call, the next pass does the second.
+// changeTags changes the tags of a bucket's secret, or of a source's. Where it stops after the first call, the next pass does the second.
 func (p Pass) changeTags(ctx context.Context, t plan.Tag) error {
 	if err := checkTimeLeft(ctx); err != nil {
 		return err
 	}
 	if len(t.Set) > 0 {
 		if err := p.Store.Tag(ctx, t.Secret, t.Set); err != nil {
-			return fmt.Errorf("remember who reads bucket %s: %w", t.Bucket, err)
+			return fmt.Errorf("remember who reads %s: %w", t.Bucket, err)
 		}
 	}
 	if len(t.Remove) == 0 {
 		return nil
 	}
 	if err := p.Store.Untag(ctx, t.Secret, t.Remove); err != nil {
-		return fmt.Errorf("forget who read bucket %s: %w", t.Bucket, err)
+		return fmt.Errorf("forget who read %s: %w", t.Bucket, err)
 	}
 	return nil
 }

@@ -22,10 +22,12 @@ type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
 
-	Emit    func(sim.Event)                        // where "ECS Deployment State Change" goes
-	Resolve func(valueFrom string) (string, error) // what the agent does with a secret, at container start only; its errors hold no value
-	Targets Targets                                // where running containers present credentials
-	Images  func(image string) (App, bool)         // what an image does; nil: every image runs and does nothing
+	Emit func(sim.Event) // where "ECS Deployment State Change" goes
+	// ResolveAs is Resolve in the name of the task's execution role; nil: Resolve.
+	ResolveAs func(role, valueFrom string) (string, error)
+	Resolve   func(valueFrom string) (string, error) // what the agent does with a secret, at container start only; its errors hold no value
+	Targets   Targets                                // where running containers present credentials
+	Images    func(image string) (App, bool)         // what an image does; nil: every image runs and does nothing
 
 	// Tagged is told all tags of a resource whenever they change, and nil when it is deleted. It must not call back.
 	Tagged func(arn string, tags map[string]string)
@@ -110,6 +112,9 @@ func New(cfg Config) *Service {
 	}
 	if cfg.Tagged == nil {
 		cfg.Tagged = func(string, map[string]string) {}
+	}
+	if cfg.ResolveAs == nil {
+		cfg.ResolveAs = func(_, valueFrom string) (string, error) { return cfg.Resolve(valueFrom) }
 	}
 	if cfg.Resolve == nil {
 		cfg.Resolve = func(string) (string, error) { return "", errors.New("there is no secret store") }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -103,12 +104,13 @@ func (s *Service) bootContainers(td *taskDefinition) (ps []process, code, reason
 	if err != nil {
 		return nil, "TaskFailedToStart", err.Error()
 	}
+	role := strings.Trim(string(td.ExecutionRoleARN), `"`)
 	exited := map[string]bool{} // whether with 0
 	for _, v := range ordered {
 		if v.waitsInVain(exited) {
 			return nil, "TaskFailedToStart", "Container " + v.Name + " depends on a container that did not exit with 0"
 		}
-		p, code, reason := s.bootContainer(v)
+		p, code, reason := s.bootContainer(role, v)
 		switch {
 		case code == "EssentialContainerExited" && !v.isEssential():
 			exited[v.Name] = false
@@ -126,15 +128,15 @@ func (s *Service) bootContainers(td *taskDefinition) (ps []process, code, reason
 }
 
 // bootContainer pulls, resolves, starts and probes one container.
-func (s *Service) bootContainer(v view) (p process, code, reason string) {
+func (s *Service) bootContainer(role string, v view) (p process, code, reason string) {
 	app, known := s.cfg.Images(v.Image)
 	if !known {
 		return p, "TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref " + v.Image
 	}
-	env, err := s.resolveEnvironment(v)
+	env, err := s.resolveEnvironment(role, v)
 	options := map[string]string{}
 	if err == nil {
-		err = s.resolveSecrets(v.Log.SecretOptions, options)
+		err = s.resolveSecrets(role, v.Log.SecretOptions, options)
 	}
 	if err != nil {
 		return p, "TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: " + err.Error()
@@ -147,18 +149,18 @@ func (s *Service) bootContainer(v view) (p process, code, reason string) {
 	return p, code, reason
 }
 
-func (s *Service) resolveEnvironment(v view) (map[string]string, error) {
+func (s *Service) resolveEnvironment(role string, v view) (map[string]string, error) {
 	env := map[string]string{}
 	for _, e := range v.Environment {
 		env[e.Name] = e.Value
 	}
-	return env, s.resolveSecrets(v.Secrets, env)
+	return env, s.resolveSecrets(role, v.Secrets, env)
 }
 
-// resolveSecrets puts what secrets hold into values.
-func (s *Service) resolveSecrets(secrets []secretVariable, values map[string]string) error {
+// resolveSecrets puts what secrets hold into values, read in the name of a role.
+func (s *Service) resolveSecrets(role string, secrets []secretVariable, values map[string]string) error {
 	for _, sec := range secrets {
-		value, err := s.cfg.Resolve(sec.ValueFrom)
+		value, err := s.cfg.ResolveAs(role, sec.ValueFrom)
 		if err != nil {
 			return err
 		}

@@ -11,15 +11,18 @@ import (
 // ":json-key:version-stage:version-id" with parts that may be empty. The errors are the ECS agent's; none of them
 // carries a value. The agent decodes JSON into a map and prints what is not a string with %v, so that 123456789 becomes
 // 1.23456789e+08 and null <nil>. Source: github.com/aws/amazon-ecs-agent agent/asm/asm.go.
-func (s *Service) Resolve(valueFrom string) (string, error) {
-	text, err := s.resolveReference(valueFrom)
+func (s *Service) Resolve(valueFrom string) (string, error) { return s.ResolveAs("", valueFrom) }
+
+// ResolveAs is Resolve with the execution role of the task, in whose name the agent reads.
+func (s *Service) ResolveAs(role, valueFrom string) (string, error) {
+	text, err := s.resolveReference(role, valueFrom)
 	if err != nil {
 		return "", fmt.Errorf("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): %w", err)
 	}
 	return text, nil
 }
 
-func (s *Service) resolveReference(valueFrom string) (string, error) {
+func (s *Service) resolveReference(role, valueFrom string) (string, error) {
 	in, key, err := parseValueFrom(valueFrom)
 	if err != nil {
 		return "", err
@@ -27,6 +30,7 @@ func (s *Service) resolveReference(valueFrom string) (string, error) {
 	s.mu.Lock()
 	defer s.unlockAndEmit()
 	got, err := s.readValue(in)
+	s.recordRead(role, in, got, err)
 	if err != nil {
 		return "", fmt.Errorf("failed to fetch secret %s from secrets manager: %w", in.SecretID, err)
 	}

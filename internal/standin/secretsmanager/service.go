@@ -11,12 +11,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rotary-secrets/rotary/internal/standin/cloudtrail"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// Config holds what a Service depends on. Every field but Lists and TagsKeepDate is required. The functions are called without
+// Config holds what a Service depends on. Every field but Lists, TagsKeepDate and Record is required. The functions are called without
 // any lock held, so they may call back into the service.
 type Config struct {
 	Clock           *sim.Clock
@@ -24,9 +25,11 @@ type Config struct {
 	Lists           sim.Lists // in which order and in what pages lists are answered
 	TagsKeepDate    bool      // a changed tag leaves LastChangedDate as it was
 
-	Emit      func(sim.Event)                                // the account's default bus
-	Invoke    func(functionARN string, payload []byte) error // runs a rotation function; nil: the step succeeded
-	MayInvoke func(functionARN, secretARN string) bool       // it exists and lets secretsmanager.amazonaws.com invoke it for the secret
+	Emit   func(sim.Event)                                // the account's default bus
+	Invoke func(functionARN string, payload []byte) error // runs a rotation function; nil: the step succeeded
+	// Record keeps the event of a read in CloudTrail; nil: nobody does.
+	Record    func(cloudtrail.Call)
+	MayInvoke func(functionARN, secretARN string) bool // it exists and lets secretsmanager.amazonaws.com invoke it for the secret
 }
 
 // Service is one account's Secrets Manager in one region. Safe for concurrent use.

@@ -36,10 +36,12 @@ type getOutput struct {
 	SecretBinary  []byte  `json:",omitempty"`
 }
 
-func (s *Service) getSecretValue(_ context.Context, in getSecretValueInput) (getOutput, error) {
+func (s *Service) getSecretValue(ctx context.Context, in getSecretValueInput) (getOutput, error) {
 	s.mu.Lock()
 	defer s.unlockAndEmit()
-	return s.readValue(in)
+	out, err := s.readValue(in)
+	s.recordRead(wire.CallFrom(ctx).Caller, in, out, err)
+	return out, err
 }
 
 func (s *Service) readValue(in getSecretValueInput) (getOutput, error) {
@@ -80,15 +82,19 @@ type batchError struct {
 	Message   string
 }
 
-func (s *Service) batchGetSecretValue(_ context.Context, in batchInput) (batchOutput, error) {
+func (s *Service) batchGetSecretValue(ctx context.Context, in batchInput) (batchOutput, error) {
 	if n := len(in.SecretIDList); n < 1 || n > 20 {
 		return batchOutput{}, wire.Errorf("ValidationException", "1 validation error detected: 'secretIdList' failed to satisfy constraint: Member must have length between 1 and 20")
 	}
 	s.mu.Lock()
 	defer s.unlockAndEmit()
 	out := batchOutput{SecretValues: []getOutput{}, Errors: []batchError{}}
+	caller := wire.CallFrom(ctx).Caller
+	s.recordBatch(caller, in)
 	for _, id := range in.SecretIDList {
-		got, err := s.readValue(getSecretValueInput{SecretID: id})
+		one := getSecretValueInput{SecretID: id}
+		got, err := s.readValue(one)
+		s.recordRead(caller, one, got, err)
 		if e := (*wire.Error)(nil); errors.As(err, &e) {
 			out.Errors = append(out.Errors, batchError{SecretID: id, ErrorCode: e.Code, Message: e.Message})
 			continue

@@ -112,6 +112,18 @@ func Caller(r *http.Request) sim.Call {
 	return call
 }
 
+// SplitTarget returns the service and the operation that X-Amz-Target names. Some clients write a namespace before the
+// service: com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents.
+func SplitTarget(r *http.Request) (service, operation string) {
+	target := r.Header.Get("X-Amz-Target")
+	dot := strings.LastIndex(target, ".")
+	if dot < 0 {
+		return target, ""
+	}
+	service, operation = target[:dot], target[dot+1:]
+	return service[strings.LastIndex(service, ".")+1:], operation
+}
+
 // JSONService is a service that speaks awsJson1.0 or awsJson1.1: one path, the operation in X-Amz-Target.
 type JSONService struct {
 	Name   string // for the journal: "secretsmanager"
@@ -129,7 +141,7 @@ func (s JSONService) ServeCall(tap *sim.Tap, clock *sim.Clock, w http.ResponseWr
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	_, operation := SplitTarget(r)
 	call := Caller(r)
 	call.Service, call.Operation, call.Resource, call.Bytes = s.Name, operation, resourceName(body), len(body)
 	call.Write, call.Question = !s.Reads(operation), operation+string(body)
