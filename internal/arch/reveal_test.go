@@ -40,6 +40,7 @@ var revealers = map[string]string{
 
 	// Rotary's own credentials at a sink.
 	"pkg/consume Endpoints.openGitHub":         "the id of the GitHub App, no secret by itself",
+	"pkg/consume/github Census.openGroup":      "the id of the GitHub App, no secret by itself",
 	"pkg/consume/github authenticateClient":    "tells a token from a private key, and parses the key",
 	"pkg/consume/github client.buildRequest":   "the Authorization header",
 	"pkg/consume/vercel New":                   "takes the end of a line off a token, and refuses an empty one",

@@ -20,7 +20,8 @@ func newCensusWorld(t *testing.T) (*world, *github.Census) {
 	w := newOrganizationWorld(t)
 	w.consumer.GitHub = &manifest.GitHub{Repository: repo, Environment: "prod/eu", SignIn: manifest.GitHubSignIn{Token: "TOKEN"}}
 	w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1"}))
-	return w, w.openCensus()
+	census := w.openCensus()
+	return w, census
 }
 
 func (w *world) openCensus() *github.Census {

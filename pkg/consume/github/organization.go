@@ -260,8 +260,8 @@ func (s *Scope) findOldestReader(
 	}
 	for _, repository := range repositories {
 		began, some, err := s.findOldestRun(ctx, repository, end)
-		if s.owner != nil && (hasStatus(err, http.StatusNotFound) || hasStatus(err, http.StatusForbidden)) {
-			return time.Time{}, true, nil // its runs cannot be seen: until the drain is over, there may be some
+		if s.owner != nil && hasStatus(err, http.StatusNotFound) {
+			return time.Time{}, true, nil // the token does not see it: until the drain is over, it may have some
 		}
 		if err != nil {
 			return time.Time{}, false, err

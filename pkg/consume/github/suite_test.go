@@ -20,15 +20,44 @@ type scope struct {
 	*stand.Server
 	t       *testing.T
 	clock   *sim.Clock
+	place   manifest.GitHub
 	content map[string]map[string]secret.Value // of the bucket, by version
 }
 
 func TestTheSuite(t *testing.T) { consumetest.Run(t, openScope) }
 
+// TestTheSuiteOfAnOrganization has its Actions and its Dependabot secrets, of which a run of either could start.
+func TestTheSuiteOfAnOrganization(t *testing.T) {
+	consumetest.Run(t, func(t *testing.T) consumetest.World {
+		clock := sim.NewClock(start)
+		tap := sim.NewTap(clock)
+		s := &scope{Server: stand.New(stand.Config{Clock: clock, Tap: tap}), t: t, clock: clock, content: map[string]map[string]secret.Value{}}
+		s.place = manifest.GitHub{Organization: organization, Repositories: manifest.RepositoryAccess{List: []string{"app"}}, Dependabot: true, Drain: manifest.Duration(6 * time.Hour)}
+		s.AddOrganization(organization)
+		s.AddRepository(repo)
+		s.AddToken(token, organization, repo)
+		return consumetest.World{
+			Clock: clock, Tap: tap, Open: s.openConsumer, Step: time.Minute,
+			Held: func() (held []string) {
+				for _, dependabot := range []bool{false, true} {
+					held = append(held, s.OrganizationSecrets(organization, dependabot)[consumetest.Name].Value)
+				}
+				return held
+			},
+			Put: func(b bucket.Bucket) bucket.Bucket { s.content[b.Version] = b.Values; return b },
+			Edit: func() {
+				clock.Advance(time.Minute)
+				s.EditOrganizationSecret(organization, true, consumetest.Name, "by hand")
+			},
+		}
+	})
+}
+
 func openScope(t *testing.T) consumetest.World {
 	clock := sim.NewClock(start)
 	tap := sim.NewTap(clock)
 	s := &scope{Server: stand.New(stand.Config{Clock: clock, Tap: tap}), t: t, clock: clock, content: map[string]map[string]secret.Value{}}
+	s.place = manifest.GitHub{Repository: repo, Environment: "dev", Drain: manifest.Duration(6 * time.Hour)}
 	s.AddRepository(repo, "dev")
 	s.AddToken(token, repo)
 	return consumetest.World{
@@ -39,7 +68,7 @@ func openScope(t *testing.T) consumetest.World {
 }
 
 func (s *scope) openConsumer() reconcile.Consumer {
-	c := manifest.Consumer{Name: "ci", GitHub: &manifest.GitHub{Repository: repo, Environment: "dev", Drain: manifest.Duration(6 * time.Hour)}}
+	c := manifest.Consumer{Name: "ci", GitHub: &s.place}
 	wait := func(ctx context.Context, d time.Duration) error { s.clock.Advance(d); return ctx.Err() }
 	before := func(_ context.Context, version string) (map[string]secret.Value, error) {
 		return s.content[version], nil

@@ -189,3 +189,37 @@ func TestAnAgeThatIsNoneIsUnknown(t *testing.T) {
 		t.Errorf("a huge one: %s, %v", age, known)
 	}
 }
+
+// Where Vercel does not tell when a deployment got its domains, a move by request says it.
+func TestAMoveByRequestCountsByItself(t *testing.T) {
+	start := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	at := func(hours int) millis { return millis(start.Add(time.Duration(hours) * time.Hour).UnixMilli()) }
+	made := func(id string, hours int) deployment {
+		return deployment{ID: id, ReadyState: "READY", ReadySubstate: "PROMOTED", CreatedAt: at(hours), Ready: at(hours)}
+	}
+	first, second, third := made("dpl_1", 0), made("dpl_2", 1), made("dpl_3", 30)
+	for name, c := range map[string]struct {
+		live  deployment
+		line  []deployment
+		moved int
+		want  map[string]int // hours at which each was replaced at the latest
+	}{
+		"back and forth, the second is live":      {second, []deployment{second, first}, 20, map[string]int{"dpl_1": 20}},
+		"the first is live again":                 {first, []deployment{second, first}, 20, map[string]int{"dpl_2": 20}},
+		"a third one went live after the move":    {third, []deployment{third, second, first}, 20, map[string]int{"dpl_1": 30, "dpl_2": 30}},
+		"a move before the third one was made":    {third, []deployment{third, second, first}, 2, map[string]int{"dpl_1": 30, "dpl_2": 30}},
+		"nobody has moved the domains: in a line": {third, []deployment{third, second, first}, 0, map[string]int{"dpl_1": 1, "dpl_2": 30}},
+	} {
+		l := &projectState{live: &c.live, deployments: c.line}
+		if c.moved > 0 {
+			l.project.LastMove = &aliasMove{RequestedAt: at(c.moved)}
+		}
+		got := map[string]int{}
+		for _, d := range l.listReplaced() {
+			got[d.ID] = int(d.until.Add(-aliasMargin).Sub(start) / time.Hour)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
