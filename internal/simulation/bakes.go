@@ -36,7 +36,7 @@ func (w *World) shiftTraffic(bake time.Duration) error {
 
 // newStrategy returns the nth strategy that shifts traffic, with bake times of this length together.
 func newStrategy(n int, bake time.Duration) *ecstypes.DeploymentConfiguration {
-	whole := aws.Int32(int32(bake / time.Minute))
+	whole := aws.Int32(int32(bake / time.Minute)) //nolint:gosec // less than a day
 	half, rest := aws.Int32(*whole/2), aws.Int32(*whole-*whole/2)
 	c := &ecstypes.DeploymentConfiguration{DeploymentCircuitBreaker: &ecstypes.DeploymentCircuitBreaker{Enable: true, Rollback: true}}
 	switch n % 3 {

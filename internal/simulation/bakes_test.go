@@ -46,7 +46,7 @@ func TestRandomSchedulesWithBakesEndWell(t *testing.T) {
 		{Name: "strategies", Manifest: "twins", Bake: 40 * time.Minute},
 		{Name: "bakes of the fleet", Manifest: "fleet", Fleet: true, Bake: 40 * time.Minute},
 	} {
-		t.Run(s.Name, func(t *testing.T) { try(t, s, randomBakes(uint64(max(*seeds/stride, 3))), 0) }) //nolint:gosec // a count
+		t.Run(s.Name, func(t *testing.T) { try(t, s, randomBakes(max(*seeds/stride, 3)), 0) })
 	}
 }
 
