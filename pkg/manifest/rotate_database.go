@@ -34,7 +34,8 @@ type Database struct {
 	// Example: `app-db-admin`. Refuses: `nobody`, and a source of which it is not known where the login stands,
 	// `storage`.
 	Admin string `yaml:"admin,omitempty" json:"admin,omitempty"`
-	// A retirement ends the sessions that are still logged in.
+	// A retirement ends those sessions of the old login that a person has accepted (rotary accept --sessions). An
+	// emergency's deadline ends all of them, without this too.
 	// Example: `true`. Refuses: `"yes"`.
 	EndSessions bool `yaml:"end_sessions,omitempty" json:"end_sessions,omitempty"`
 }
