@@ -20,6 +20,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 	"github.com/rotary-secrets/rotary/pkg/store"
+	"github.com/rotary-secrets/rotary/pkg/trail/lookup"
 )
 
 // session is an open environment: its manifest, and an account proven to be its.
@@ -125,12 +126,16 @@ func (s *session) isDeployed() (bool, error) {
 	return true, nil
 }
 
-// newPass is a pass that runs here.
+// newPass is a pass that runs here. It reads the trail only where nothing is retired without that.
 func (s *session) newPass(accept []string, dryRun bool) reconcile.Pass {
 	secrets := store.New(s.secretsClient())
+	var watch reconcile.Trail
+	if s.env.ReadersRule == manifest.ReadersVeto && !dryRun {
+		watch = lookup.NewWatch(lookup.New(s.cfg, lookup.FromEnv(os.Getenv)))
+	}
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
-		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env),
+		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env), Trail: watch,
 		Advancer: s.newDirect(secrets), SignIn: consume.SignIn(s.cfg, consume.FromEnv(os.Getenv)),
 	}
 }

@@ -53,7 +53,7 @@ func (c *cloud) needs(q request) ([]access, error) {
 	}
 	service, _, _ := strings.Cut(q.operation, ":")
 	kinds := map[string]func(request, asker) ([]access, error){
-		"secretsmanager": c.secretsNeed, "ecs": c.ecsNeeds, "scheduler": c.schedulerNeeds, "lambda": c.lambdaNeeds, "sqs": c.queueNeeds, "iam": c.iamNeeds, "logs": c.logsNeeds, "tag": c.tagNeeds,
+		"secretsmanager": c.secretsNeed, "ecs": c.ecsNeeds, "scheduler": c.schedulerNeeds, "lambda": c.lambdaNeeds, "sqs": c.queueNeeds, "iam": c.iamNeeds, "logs": c.logsNeeds, "tag": c.tagNeeds, "cloudtrail": c.trailNeeds,
 	}
 	need := kinds[service]
 	if need == nil {
@@ -267,6 +267,14 @@ func (c *cloud) logsNeeds(q request, a asker) ([]access, error) {
 // documented. The look that follows describes whatever was listed.
 func (c *cloud) tagNeeds(q request, a asker) ([]access, error) {
 	if q.operation != "tag:GetResources" {
+		return nil, nil
+	}
+	return []access{a.one(q.operation, "*")}, nil
+}
+
+// trailNeeds: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
+func (c *cloud) trailNeeds(q request, a asker) ([]access, error) {
+	if q.operation != "cloudtrail:LookupEvents" {
 		return nil, nil
 	}
 	return []access{a.one(q.operation, "*")}, nil

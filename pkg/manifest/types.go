@@ -64,8 +64,8 @@ type EnvironmentSpec struct {
 	// observe writes nothing, propagate never retires a credential, retire does everything. Default: retire.
 	// Example: `observe`. Refuses: `watch`.
 	Mode Mode `yaml:"mode,omitempty" json:"mode,omitempty"`
-	// What somebody who read a secret and is nobody's consumer does to its retirement: ignore, report or veto.
-	// Default: report.
+	// What is done about somebody who read a secret, by CloudTrail, and is in no manifest: ignore; report, which names
+	// the reader; or veto, which also keeps what was read from being retired, for a day. Default: report.
 	// Example: `veto`. Refuses: `ban`.
 	Readers string `yaml:"readers,omitempty" json:"readers,omitempty"`
 	// What is done about a leaked credential: page, rotate or emergency. Default: page.
