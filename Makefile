@@ -216,9 +216,11 @@ settings: ## test pkg/settings, a module of its own that other programs use
 	@echo "test     pkg/settings"
 	@cd pkg/settings && $(call gotestsum,../../) ./...
 
-databases: build/mariadb-plugins/simple_password_check.so ## install MariaDB for the tests (apt-get, without a service), where it is missing
+databases: build/mariadb-plugins/simple_password_check.so ## install MariaDB and PgBouncer for the tests (apt-get), where they are missing
 	@if [ -n "$$ROTARY_MARIADB_BIN" ] || PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null; then exit 0; fi; \
 	$(call apt_get,mariadb-server-core)
+	@if [ -n "$$ROTARY_PGBOUNCER_BIN" ] || PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null; then exit 0; fi; \
+	$(call apt_get,pgbouncer)
 
 shells: ## install the shells in which completion is tried (apt-get), where they are missing
 	@if command -v zsh >/dev/null && command -v fish >/dev/null; then exit 0; fi; \
