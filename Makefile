@@ -63,7 +63,7 @@ checks := contracts databases shells check race rest settings infra
 .PHONY: help manifest build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench bench-e2e sim exhaust fuzz cover mutants contracts settings databases shells clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo; echo "  With MANIFEST=FILE, what is built, synthesized and deployed has that manifest in place of rotary.yaml."
 
 manifest: # an error before anything is built, where it is not there

@@ -136,14 +136,18 @@ func startOnce(ctx context.Context, path string, env []string) (init, cpu time.D
 	defer func() { _ = s.Close() }()
 	ctx, cancel := context.WithTimeout(ctx, longestStart)
 	defer cancel()
-	command := exec.CommandContext(ctx, path) //nolint:gosec // a bootstrap that was built for this
-	command.Env = append(env, "AWS_LAMBDA_RUNTIME_API="+l.Addr().String())
+	command := exec.CommandContext(ctx, path)
+	command.Env = slices.Concat(env, []string{"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String()})
 	began := time.Now()
 	if err := command.Start(); err != nil {
 		return 0, 0, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	var failed error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		failed = command.Wait()
+	}()
 	select {
 	case at := <-asked:
 		init = at.Sub(began)
@@ -151,10 +155,10 @@ func startOnce(ctx context.Context, path string, env []string) (init, cpu time.D
 		cancel()
 		<-ended
 		return init, cpu, nil
-	case err := <-ended:
+	case <-ended:
 		if ctx.Err() != nil {
 			return 0, 0, fmt.Errorf("it did not ask for work: %w", ctx.Err())
 		}
-		return 0, 0, fmt.Errorf("it ended before it asked for work: %w", err)
+		return 0, 0, fmt.Errorf("it ended before it asked for work: %w", failed)
 	}
 }

@@ -54,28 +54,28 @@ func (r Report) StartTable() string {
 }
 
 // Describe returns a run for people: what its calls were, and its chain.
-func (run Run) Describe() string {
+func (r Run) Describe() string {
 	var b strings.Builder
 	t := newTable("calls", "refused", "sent B", "answered B", "operation")
 	byCalls := func(x, y string) int {
-		return cmp.Or(run.ByOperation[y].Calls-run.ByOperation[x].Calls, cmp.Compare(x, y))
+		return cmp.Or(r.ByOperation[y].Calls-r.ByOperation[x].Calls, cmp.Compare(x, y))
 	}
-	for _, name := range slices.SortedFunc(maps.Keys(run.ByOperation), byCalls) {
-		o := run.ByOperation[name]
+	for _, name := range slices.SortedFunc(maps.Keys(r.ByOperation), byCalls) {
+		o := r.ByOperation[name]
 		t.AppendRow(table.Row{o.Calls, o.Throttled, o.Sent, o.Answered, name})
 	}
-	fmt.Fprintf(&b, "%s\n%s\n%s: the %d calls that need each other's answers\n", run.Name, renderTable(t), run.Name, len(run.Chain))
-	for i, call := range run.Chain {
+	fmt.Fprintf(&b, "%s\n%s\n%s: the %d calls that need each other's answers\n", r.Name, renderTable(t), r.Name, len(r.Chain))
+	for i, call := range r.Chain {
 		fmt.Fprintf(&b, "%4d  %s\n", i+1, call)
 	}
-	if len(run.Unlisted) > 0 {
-		fmt.Fprintf(&b, "not in the table of internal/bench/protocol.go: %s\n", strings.Join(run.Unlisted, ", "))
+	if len(r.Unlisted) > 0 {
+		fmt.Fprintf(&b, "not in the table of internal/bench/protocol.go: %s\n", strings.Join(r.Unlisted, ", "))
 	}
-	for _, service := range slices.Sorted(maps.Keys(run.LastWriteMS)) {
-		fmt.Fprintf(&b, "written at %s after %s ms\n", service, round(run.LastWriteMS[service]))
+	for _, service := range slices.Sorted(maps.Keys(r.LastWriteMS)) {
+		fmt.Fprintf(&b, "written at %s after %s ms\n", service, round(r.LastWriteMS[service]))
 	}
-	if run.Rate != "" {
-		fmt.Fprintf(&b, "limited by the rate of %s: %s ms at least\n", run.Rate, round(run.RateMS))
+	if r.Rate != "" {
+		fmt.Fprintf(&b, "limited by the rate of %s: %s ms at least\n", r.Rate, round(r.RateMS))
 	}
 	return b.String()
 }

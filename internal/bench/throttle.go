@@ -69,9 +69,10 @@ func findSlowestRate(calls []Call) (name string, least time.Duration) {
 	return name, least
 }
 
-// throttle refuses calls that exceed a documented rate, in real time. Safe for concurrent use.
+// throttle refuses calls that exceed a documented rate, by the time that now returns: real time. Safe for concurrent use.
 type throttle struct {
 	rates []Rate
+	now   func() time.Time
 
 	mu     sync.Mutex
 	on     bool
@@ -79,13 +80,13 @@ type throttle struct {
 	tokens []float64 // of each rate
 }
 
-func newThrottle() *throttle { return &throttle{rates: Rates()} }
+func newThrottle() *throttle { return &throttle{rates: Rates(), now: time.Now} }
 
 // setOn starts with full buckets, or ends.
 func (t *throttle) setOn(on bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.on, t.filled, t.tokens = on, time.Now(), make([]float64, len(t.rates))
+	t.on, t.filled, t.tokens = on, t.now(), make([]float64, len(t.rates))
 	for i, r := range t.rates {
 		t.tokens[i] = float64(r.burst)
 	}
@@ -98,7 +99,7 @@ func (t *throttle) judgeCall(c sim.Call) sim.Fault {
 	if !t.on {
 		return sim.Fault{}
 	}
-	now := time.Now()
+	now := t.now()
 	passed := now.Sub(t.filled).Seconds()
 	t.filled = now
 	outcome := sim.Works

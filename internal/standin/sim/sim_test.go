@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -292,7 +293,7 @@ type noter struct {
 func (n *noter) NoteCall(c Call) { n.noted = c }
 
 func TestAWriterIsToldWhichCallItAnswers(t *testing.T) {
-	tap := NewTap(NewClock(time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)))
+	tap := NewTap(NewClock(start))
 	w := &noter{ResponseWriter: httptest.NewRecorder()}
 	tap.OnCall(func(Call) Fault { return Fault{Outcome: Throttled} })
 	tap.Serve(w, Call{Service: "ecs", Operation: "UpdateService", Resource: "api", Write: true, Question: "x"},
