@@ -185,15 +185,16 @@ func (w *World) putRules(ctx context.Context, env *manifest.Environment, queue s
 			services = append(services, env.ServiceARN(c.ECS))
 		}
 	}
-	patterns := map[string]any{
-		env.Named(manifest.SourcesRule): map[string]any{
+	patterns := map[string]any{}
+	for i, some := range manifest.WakeRuleParts(names) {
+		patterns[env.Named(manifest.WakeRule(manifest.SourcesRule, i+1))] = map[string]any{
 			"source": []string{"aws.secretsmanager"}, "detail-type": []string{"Secret Label Updated"},
-			"detail": map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": names},
-		},
+			"detail": map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": some},
+		}
 	}
-	if len(services) > 0 {
-		patterns[env.Named(manifest.ServicesRule)] = map[string]any{
-			"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": services,
+	for i, some := range manifest.WakeRuleParts(services) {
+		patterns[env.Named(manifest.WakeRule(manifest.ServicesRule, i+1))] = map[string]any{
+			"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": some,
 		}
 	}
 	for name, pattern := range patterns {
