@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // other synthesizes environment dev of another manifest.

@@ -1,15 +1,19 @@
 package manifest
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // index holds what Entries, Refused, Readers and Source look up, so that each call costs what it returns, however large
 // the environment is.
 type index struct {
-	owners   map[string]string     // source of a canonical key
-	sources  map[string]Source     // by name
-	apart    map[string]bool       // sources that originals: true leaves out
-	privates map[string][]string   // names of the buckets to which a source is private, in their order
-	readers  map[string][]Consumer // by bucket
+	owners   map[string]string          // source of a canonical key
+	sources  map[string]Source          // by name
+	apart    map[string]bool            // sources that originals: true leaves out
+	privates map[string][]string        // names of the buckets to which a source is private, in their order
+	readers  map[string][]Consumer      // by bucket
+	feeds    func() map[string][]string // sources of a bucket, when first asked
 }
 
 // Indexed returns an environment like e that answers Entries, Refused, Readers and Source without going through all of
@@ -31,7 +35,22 @@ func (e *Environment) Indexed() *Environment {
 			indexed.index.readers[c.Bucket] = append(indexed.index.readers[c.Bucket], c)
 		}
 	}
+	indexed.index.feeds = sync.OnceValue(func() map[string][]string {
+		feeds := make(map[string][]string, len(indexed.Buckets))
+		for _, b := range indexed.Buckets {
+			feeds[b.Name] = indexed.Entries(b).Feeds()
+		}
+		return feeds
+	})
 	return &indexed
+}
+
+// findFeeds returns the sources that values of a bucket of e come from, sorted, each once.
+func (e *Environment) findFeeds(b Bucket) []string {
+	if e.index != nil {
+		return e.index.feeds()[b.Name]
+	}
+	return e.Entries(b).Feeds()
 }
 
 // mapOwners returns the source of each canonical key. The first one declares it where two do, which Parse refuses.
