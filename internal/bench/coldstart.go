@@ -19,11 +19,12 @@ import (
 // Start is what a function needs from its start until it asks for work, as the Lambda service counts the duration of an
 // init, and the size of what is deployed.
 type Start struct {
-	Name    string  `json:"name"`
-	InitMS  float64 `json:"init_ms"`          // median of the starts
-	CPUMS   float64 `json:"cpu_ms,omitempty"` // likewise, of the process; absent where the system does not tell
-	TimesAs float64 `json:"times_empty"`      // InitMS, as a multiple of the empty function's
-	MB      float64 `json:"mb"`               // of the bootstrap, in 1,000,000 bytes
+	Name     string  `json:"name"`
+	InitMS   float64 `json:"init_ms"`                   // median of the starts
+	TimesAs  float64 `json:"times_empty"`               // InitMS, as a multiple of the empty function's
+	CPUMS    float64 `json:"cpu_ms,omitempty"`          // processor time, likewise: what a busy machine does not change; absent where the system does not tell
+	TimesCPU float64 `json:"times_empty_cpu,omitempty"` // likewise
+	MB       float64 `json:"mb"`                        // of the bootstrap, in 1,000,000 bytes
 }
 
 // EmptyFunction is the name of the function that does nothing: see testdata/empty.
@@ -78,11 +79,13 @@ func MeasureStarts(ctx context.Context, folder, dir string, names ...string) ([]
 		if err != nil {
 			return nil, fmt.Errorf("measure a bootstrap: %w", err)
 		}
-		median, least := middleOf(inits[name]), middleOf(inits[EmptyFunction])
-		all = append(all, Start{
-			Name: name, InitMS: inMS(median), CPUMS: inMS(middleOf(cpus[name])), TimesAs: float64(median) / float64(least),
-			MB: float64(file.Size()) / 1e6,
-		})
+		init, cpu := middleOf(inits[name]), middleOf(cpus[name])
+		one := Start{Name: name, InitMS: inMS(init), CPUMS: inMS(cpu), MB: float64(file.Size()) / 1e6}
+		one.TimesAs = float64(init) / float64(middleOf(inits[EmptyFunction]))
+		if least := middleOf(cpus[EmptyFunction]); least > 0 {
+			one.TimesCPU = float64(cpu) / float64(least)
+		}
+		all = append(all, one)
 	}
 	return all, nil
 }

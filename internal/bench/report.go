@@ -46,9 +46,13 @@ func (r Report) Table() string {
 
 // StartTable returns the starts for people, a line each.
 func (r Report) StartTable() string {
-	t := newTable("function", "init ms", "× empty", "CPU ms", "MB")
+	t := newTable("function", "init ms", "× empty", "CPU ms", "× empty", "MB")
 	for _, s := range r.Starts {
-		t.AppendRow(table.Row{s.Name, fmt.Sprintf("%.1f", s.InitMS), fmt.Sprintf("%.1f", s.TimesAs), fmt.Sprintf("%.1f", s.CPUMS), fmt.Sprintf("%.1f", s.MB)})
+		row := table.Row{s.Name}
+		for _, n := range []float64{s.InitMS, s.TimesAs, s.CPUMS, s.TimesCPU, s.MB} {
+			row = append(row, fmt.Sprintf("%.1f", n))
+		}
+		t.AppendRow(row)
 	}
 	return renderTable(t)
 }

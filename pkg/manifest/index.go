@@ -24,8 +24,8 @@ func (e *Environment) Indexed() *Environment {
 	}
 	indexed := *e
 	indexed.index = &index{
-		owners: e.mapOwners(), sources: make(map[string]Source, len(e.Sources)), apart: e.mapSetApart(), privates: e.mapPrivates(),
-		readers: map[string][]Consumer{},
+		owners: e.mapOwners(), apart: e.mapSetApart(), privates: e.mapPrivates(),
+		sources: make(map[string]Source, len(e.Sources)), readers: map[string][]Consumer{},
 	}
 	for _, s := range slices.Backward(e.Sources) {
 		indexed.index.sources[s.Name] = s
