@@ -34,7 +34,7 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 # simulation it looks at a sample: worlds share nothing but what they are made of. Of ECS's driver and the command line it
 # looks at the tests in which something is shared.
 concurrent := \bgo func|\.Go\(|\bsync\.|\batomic\.|\bt\.Parallel\(
-alone      := cmd/rotary|internal/(arch|contract/.*|moto|mutants|rehearsal|simulation.*|stage/played)|pkg/(manifest|credential|consume/ecs|settings)|pkg/rotate/(httpapi|mysql|postgres|random|sqluser)
+alone      := cmd/rotary|internal/(arch|bench|contract/.*|moto|mutants|rehearsal|simulation.*|stage/played)|pkg/(manifest|credential|consume/ecs|settings)|pkg/rotate/(httpapi|mysql|postgres|random|sqluser)
 sampled    := TestOneFault|TestDriversOfOneProcess|TestTheStandin
 raced       = $$(grep -rlE '$(concurrent)' --include='*.go' cmd internal lambdas pkg | xargs -n1 dirname | sort -u | \
 	grep -vE '/testdata/|^($(alone))$$' | sed 's|^|./|')
@@ -60,10 +60,10 @@ endef
 # What make test does, in this order. Each test runs once, but for the sample of the simulation.
 checks := contracts databases shells check race rest settings infra
 
-.PHONY: help manifest build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench sim exhaust fuzz cover mutants contracts settings databases shells clean
+.PHONY: help manifest build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench bench-e2e sim exhaust fuzz cover mutants contracts settings databases shells clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo; echo "  With MANIFEST=FILE, what is built, synthesized and deployed has that manifest in place of rotary.yaml."
 
 manifest: # an error before anything is built, where it is not there
@@ -184,6 +184,14 @@ lint: ## golangci-lint; the first run builds it, in two minutes
 
 bench: ## benchmarks
 	@go test -run '^$$' -bench . -benchmem ./pkg/... ./internal/...
+
+# Relative names of files are those of where make was called.
+bench-e2e: manifest ## what a pass of the genuine Lambdas costs: ONLY="one-500-3 …" or ALL=1, LATENCY (50 ms), THROTTLE=off, JSON=FILE
+	@$(call build_lambdas,build/bench)
+	@mkdir -p build/bench/empty && go build $(lambda_flags) -o build/bench/empty/bootstrap ./internal/bench/testdata/empty
+	@go run ./internal/bench/e2e -lambdas build/bench -latency $(or $(LATENCY),50) -only '$(ONLY)' $(if $(ALL),-all) \
+		$(if $(filter off 0 no,$(THROTTLE)),-throttle=false) $(if $(PASSES),-passes $(PASSES)) \
+		$(if $(JSON),-json '$(if $(filter /%,$(JSON)),$(JSON),$(or $(PWD),$(CURDIR))/$(JSON))')
 
 sim: ## random schedules of a month each, by seed: SEEDS (20000)
 	@go run ./internal/simulation/sim -seeds $(or $(SEEDS),20000)

@@ -127,23 +127,9 @@ func (p pipeline) newRules(q queues, topic *string) {
 
 // addWakeRules adds as many rules as it takes to match all of these names.
 func (p pipeline) addWakeRules(name string, q queues, names []string, pattern func(some []string) map[string]any) {
-	for i, some := range patternSized(names) {
+	for i, some := range manifest.WakeRuleParts(names) {
 		p.addRule(manifest.WakeRule(name, i+1), queueTarget(p, q), pattern(some))
 	}
-}
-
-// patternSized divides names so that each part fits a pattern, which has 4,096 characters at most
-// (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html).
-func patternSized(names []string) [][]string {
-	var parts [][]string
-	room := 0
-	for _, name := range names {
-		if room -= len(name) + len(`"",`); room < 0 {
-			parts, room = append(parts, nil), 3500-len(name)
-		}
-		parts[len(parts)-1] = append(parts[len(parts)-1], name)
-	}
-	return parts
 }
 
 func (p pipeline) addRule(name string, target awsevents.CfnRule_TargetProperty, pattern map[string]any) {

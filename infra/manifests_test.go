@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // other synthesizes environment dev of another manifest.
@@ -116,7 +118,7 @@ func TestManyNamesAreDividedAmongPatterns(t *testing.T) {
 	for i := range 300 {
 		names = append(names, fmt.Sprintf("arn:aws:ecs:us-east-1:111111111111:service/main-dev/service-%03d", i))
 	}
-	for _, part := range patternSized(names) {
+	for _, part := range manifest.WakeRuleParts(names) {
 		if err := fits(4096, map[string]any{"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": part}); err != nil {
 			t.Error(err)
 		}

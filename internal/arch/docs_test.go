@@ -149,8 +149,8 @@ func TestGatesOfTheDocsExist(t *testing.T) {
 }
 
 var (
-	makeTarget = regexp.MustCompile(`(?m)^([a-z][a-z-]*)(?: [a-z -]+)?:(?:[^=]|$)`)
-	makeCall   = regexp.MustCompile("(?m)(?:`|^ {4,}|&& )make (?:-C \\S+ )?([a-z][a-z-]*)")
+	makeTarget = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*)(?: [a-z0-9 -]+)?:(?:[^=]|$)`)
+	makeCall   = regexp.MustCompile("(?m)(?:`|^ {4,}|&& )make (?:-C \\S+ )?([a-z][a-z0-9-]*)")
 )
 
 // TestTargetsOfTheDocsExist: what pages have make do, the Makefile does.

@@ -47,12 +47,13 @@ func simulationKillers() []killer {
 // before them.
 var slowest = []string{
 	"./pkg/rotate/random", "./pkg/rotate/httpapi", "./pkg/consume/ecs", "./pkg/reconcile", "./internal/rehearsal",
-	"./cmd/rotary", "./internal/e2e", "./pkg/rotate/mysql", "./pkg/rotate/postgres",
+	"./cmd/rotary", "./internal/e2e", "./internal/bench", "./pkg/rotate/mysql", "./pkg/rotate/postgres",
 }
 
 // builds are the packages whose tests build others with the go command and run them.
 var builds = map[string][]string{
-	"./internal/e2e": {"./lambdas/propagate", "./lambdas/rotate"},
+	"./internal/e2e":   {"./lambdas/propagate", "./lambdas/rotate"},
+	"./internal/bench": {"./lambdas/propagate", "./lambdas/rotate"},
 }
 
 // testedPackage is a package with tests, and everything of the module that its tests run.

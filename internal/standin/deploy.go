@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,6 +45,7 @@ type Deployment struct {
 	At          Endpoints         // where the bootstraps reach the world
 	Env         map[string]string // on top of what a deployment sets
 	Dir         string            // an empty folder that stays until the world is closed
+	Timeout     time.Duration     // of the Lambdas, in real time; 0: longer than deployed ones have, because the machine may have other things to do
 
 	// Instead is asked before the rotate functions: see lambdahost.Function. May be nil.
 	Instead func(ctx context.Context, payload []byte) (answer []byte, did bool, err error)
@@ -87,8 +89,8 @@ func (w *World) Pipeline(ctx context.Context, d Deployment) error {
 	return w.createSweepSchedule(ctx, d.Environment, queue)
 }
 
-// patience is the timeout of a Lambda, in real time: longer than deployed ones are, because the machine may have other
-// things to do, and a test must not fail for that.
+// patience is the timeout of a Lambda, in real time, where a deployment names none: a test must not fail because the
+// machine has other things to do.
 const patience = 15 * time.Minute
 
 func (w *World) deployFunctions(d Deployment) error {
@@ -118,7 +120,7 @@ func (w *World) deployFunctions(d Deployment) error {
 		if err != nil {
 			return err
 		}
-		f.Name, f.Path, f.Env, f.Timeout = name, bootstrap, env, patience
+		f.Name, f.Path, f.Env, f.Timeout = name, bootstrap, env, cmp.Or(d.Timeout, patience)
 		host.Register(f)
 	}
 	return nil
@@ -183,15 +185,16 @@ func (w *World) putRules(ctx context.Context, env *manifest.Environment, queue s
 			services = append(services, env.ServiceARN(c.ECS))
 		}
 	}
-	patterns := map[string]any{
-		env.Named(manifest.SourcesRule): map[string]any{
+	patterns := map[string]any{}
+	for i, some := range manifest.WakeRuleParts(names) {
+		patterns[env.Named(manifest.WakeRule(manifest.SourcesRule, i+1))] = map[string]any{
 			"source": []string{"aws.secretsmanager"}, "detail-type": []string{"Secret Label Updated"},
-			"detail": map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": names},
-		},
+			"detail": map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": some},
+		}
 	}
-	if len(services) > 0 {
-		patterns[env.Named(manifest.ServicesRule)] = map[string]any{
-			"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": services,
+	for i, some := range manifest.WakeRuleParts(services) {
+		patterns[env.Named(manifest.WakeRule(manifest.ServicesRule, i+1))] = map[string]any{
+			"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": some,
 		}
 	}
 	for name, pattern := range patterns {

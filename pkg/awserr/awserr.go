@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"sync"
 
 	"github.com/aws/smithy-go"
 )
@@ -13,10 +14,12 @@ import (
 // ErrUnreadable stands for an answer that no AWS service gives.
 var ErrUnreadable = errors.New("the answer could not be read")
 
-var codeShape = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+var codeShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+})
 
 // IsCode reports whether a text has the form of AWS's error codes, so that an error may repeat it.
-func IsCode(text string) bool { return codeShape.MatchString(text) }
+func IsCode(text string) bool { return codeShape().MatchString(text) }
 
 // Code returns the code of an error that AWS answered with; "" for any other error, and for a code that is none of
 // AWS's.

@@ -21,6 +21,7 @@ import (
 //	its source holds the key          that value, under the entry's name; a later layer may replace it
 //	its source declares the key only  nothing, or a problem where the source is `required`
 func Compute(env *manifest.Environment, sources map[string]Source) ([]Bucket, error) {
+	env = env.Indexed()
 	problems := &Problems{Environment: env.Name}
 	checkSources(env, sources, problems)
 	buckets := make([]Bucket, 0, len(env.Buckets))

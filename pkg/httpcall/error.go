@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -47,13 +48,15 @@ func (e *Error) Error() string {
 // Unwrap returns the error of what builds the request, or of the context that ended the call.
 func (e *Error) Unwrap() error { return e.cause }
 
-var requestIDShape = regexp.MustCompile(`^[A-Za-z0-9:._/=+-]{1,128}$`)
+var requestIDShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9:._/=+-]{1,128}$`)
+})
 
 // requestID returns what the API calls a request. One that repeats what was sent is left out.
 func requestID(h http.Header, sent *http.Request, withhold func(string) bool) string {
 	for _, name := range []string{"X-Github-Request-Id", "X-Request-Id", "Request-Id", "X-Vercel-Id", "Cf-Ray"} {
 		id := h.Get(name)
-		if requestIDShape.MatchString(id) && !repeatsRequest(id, sent) && (withhold == nil || !withhold(id)) {
+		if requestIDShape().MatchString(id) && !repeatsRequest(id, sent) && (withhold == nil || !withhold(id)) {
 			return id
 		}
 	}

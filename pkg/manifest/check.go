@@ -75,8 +75,8 @@ func (k Check) writtenForm() any {
 }
 
 var (
-	headerShape   = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")
-	checkURLShape = regexp.MustCompile(`^https://([A-Za-z0-9-]+\.)+[A-Za-z][A-Za-z0-9-]*(:[0-9]{1,5})?(/[^\s?#@]*)?(\?[^\s#]*)?$`)
+	headerShape   = newShape("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")
+	checkURLShape = newShape(`^https://([A-Za-z0-9-]+\.)+[A-Za-z][A-Za-z0-9-]*(:[0-9]{1,5})?(/[^\s?#@]*)?(\?[^\s#]*)?$`)
 )
 
 func (c checker) checkChecks(path string, source Source) {

@@ -98,7 +98,7 @@ func (e *Environment) findSlowest(s Source, lasts func(Consumer) Duration) (name
 func (e *Environment) consumersOf(s Source) (all []Consumer) {
 	for _, c := range e.Consumers {
 		b, on := e.Bucket(c.Bucket)
-		if c.Source == s.Name || on && slices.Contains(e.Entries(b).Feeds(), s.Name) {
+		if c.Source == s.Name || on && slices.Contains(e.findFeeds(b), s.Name) {
 			all = append(all, c)
 		}
 	}

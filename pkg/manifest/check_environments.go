@@ -2,15 +2,14 @@ package manifest
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 )
 
 var (
-	environmentShape = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$`)
-	accountShape     = regexp.MustCompile(`^[0-9]{12}$`)
-	regionShape      = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}$`)
-	variableName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	environmentShape = newShape(`^[A-Za-z]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$`)
+	accountShape     = newShape(`^[0-9]{12}$`)
+	regionShape      = newShape(`^[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}$`)
+	variableName     = newShape(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 func (r *report) checkEnvironments(f *File) {

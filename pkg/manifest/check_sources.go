@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -11,7 +10,7 @@ import (
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html). Secrets that a service of AWS
 // manages have a ! besides, such as rds!cluster-…
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html).
-var secretShape = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]{1,512}$`)
+var secretShape = newShape(`^[A-Za-z0-9/_+=.@!-]+$`).upTo(512)
 
 func (c checker) checkSources() {
 	declared := map[string]string{}

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -80,11 +79,11 @@ const WithdrawOwn = "own"
 // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html), and ARNs of the first two. The
 // ARN of a service has its cluster in it, or not.
 var (
-	ecsShape    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
-	ecsARNShape = regexp.MustCompile(`^arn:(aws[a-z-]*):ecs:([a-z0-9-]+):([0-9]{12}):(cluster|service)(?:/[A-Za-z0-9_-]{1,255}){1,2}$`)
+	ecsShape    = newShape(`^[A-Za-z0-9_-]+$`).upTo(255)
+	ecsARNShape = newShape(`^arn:(aws[a-z-]*):ecs:([a-z0-9-]+):([0-9]{12}):(cluster|service)(?:/[A-Za-z0-9_-]{1,255}){1,2}$`)
 )
 
-var roleARNShape = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+var roleARNShape = newShape(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/[A-Za-z0-9_+=,.@/-]{1,512}$`)
 
 // Rolls reports whether rotary rolls the service.
 func (e *ECS) Rolls() bool { return e.Roll == nil || *e.Roll }

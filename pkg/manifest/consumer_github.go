@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -60,9 +59,9 @@ func (a RepositoryAccess) IsZero() bool { return a.Visibility == "" && len(a.Lis
 const defaultDrain = Duration(6 * time.Hour)
 
 var (
-	repositoryShape   = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
-	organizationShape = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}$`)
-	ownEnvironment    = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,255}$`)
+	repositoryShape   = newShape(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
+	organizationShape = newShape(`^[A-Za-z0-9-]+$`).upTo(39)
+	ownEnvironment    = newShape(`^[^\x00-\x1f\x7f]{1,255}$`)
 )
 
 // isPathStep reports whether a name would be a step in the path of an address: . itself, or .. between slashes.

@@ -1,7 +1,5 @@
 package manifest
 
-import "regexp"
-
 // Reader is a consumer that reads a bucket or a source from Secrets Manager by itself, and leaves no receipt. It reads
 // the current version at any time, and may use an older one that it has read until its drain is over.
 type Reader struct {
@@ -14,7 +12,7 @@ type Reader struct {
 }
 
 // AWS, IAM identifiers: a role's name has at most 64 characters. Its ARN may have a path.
-var roleShape = regexp.MustCompile(`^([A-Za-z0-9_+=,.@-]{1,64}|arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512})$`)
+var roleShape = newShape(`^([A-Za-z0-9_+=,.@-]{1,64}|arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512})$`)
 
 func (d *Reader) withDefaults(Consumer, SignIn) consumerKind           { return d }
 func (d *Reader) listScopes(*Environment) []string                     { return nil }

@@ -3,7 +3,6 @@ package manifest
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -46,8 +45,8 @@ type Vercel struct {
 }
 
 var (
-	projectShape = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`) // its id too
-	teamShape    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+	projectShape = newShape(`^[A-Za-z0-9._-]+$`).upTo(100) // its id too
+	teamShape    = newShape(`^[A-Za-z0-9_-]+$`).upTo(100)
 )
 
 // vercel.com/docs/environment-variables: 64 KB for all variables of a deployment, names and values, and 1,000 in one

@@ -85,27 +85,15 @@ func (es Entries) Feeds() []string {
 	return slices.Sorted(maps.Keys(feeds))
 }
 
-// mapOwners returns the source of each canonical key. The first one declares it where two do, which Parse refuses.
-func (e *Environment) mapOwners() map[string]string {
-	keys := 0
-	for _, source := range e.Sources {
-		keys += len(source.KeyNames())
-	}
-	owners := make(map[string]string, keys)
-	for _, source := range slices.Backward(e.Sources) {
-		for _, key := range source.KeyNames() {
-			owners[key] = source.Name
-		}
-	}
-	return owners
-}
-
 func (e *Environment) listOriginalEntries(b Bucket, owners map[string]string) []Entry {
 	path := "buckets." + b.Name + ".originals"
 	var entries []Entry
-	for _, source := range e.Sources {
-		if b.Originals.All && !e.isSetApart(source.Name) {
-			entries = append(entries, e.listSourceEntries(source.Name, LayerOriginals, path)...)
+	if b.Originals.All {
+		apart := e.mapSetApart()
+		for _, source := range e.Sources {
+			if !apart[source.Name] {
+				entries = append(entries, e.listSourceEntries(source.Name, LayerOriginals, path)...)
+			}
 		}
 	}
 	for i, item := range b.Originals.List {
@@ -118,12 +106,6 @@ func (e *Environment) listOriginalEntries(b Bucket, owners map[string]string) []
 	}
 	slices.SortStableFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	return entries
-}
-
-// isSetApart reports whether `originals: true` leaves a source out.
-func (e *Environment) isSetApart(source string) bool {
-	return slices.ContainsFunc(e.Buckets, func(b Bucket) bool { return slices.Contains(b.Only, source) }) ||
-		slices.ContainsFunc(e.Sources, func(s Source) bool { return s.Rotate.Admin() == source })
 }
 
 func (e *Environment) listSourceEntries(name, layer, path string) []Entry {
@@ -162,9 +144,9 @@ type Refusal struct {
 // written as far as names go.
 func (e *Environment) Refused(b Bucket, entries Entries) []Refusal {
 	out := e.findCollisions(b, entries)
-	limits := e.listLimits(b)
+	limits, privates := e.listLimits(b), e.mapPrivates()
 	for _, entry := range entries {
-		out = append(out, e.refuseOutOfReach(b, entry)...)
+		out = append(out, refuseOutOfReach(b, entry, privates[entry.Source])...)
 		out = append(out, e.refuseExposed(b, entry)...)
 		out = append(out, refuseBySinks(b, entry, limits)...)
 	}
@@ -206,12 +188,12 @@ func describeLayer(name string) string {
 	return "mapping " + Quote(name)
 }
 
-// refuseOutOfReach refuses a key of a source that is private to another bucket.
-func (e *Environment) refuseOutOfReach(b Bucket, entry Entry) []Refusal {
-	for _, other := range e.Buckets {
-		if other.Name != b.Name && entry.Source != "" && slices.Contains(other.Only, entry.Source) {
+// refuseOutOfReach refuses a key of a source that is private to another of these buckets.
+func refuseOutOfReach(b Bucket, entry Entry, private []string) []Refusal {
+	for _, other := range private {
+		if other != b.Name && entry.Source != "" {
 			what := fmt.Sprintf("bucket %s takes %s from source %s, which is private to bucket %s", Quote(b.Name),
-				Quote(entry.Key), Quote(entry.Source), Quote(other.Name))
+				Quote(entry.Key), Quote(entry.Source), Quote(other))
 			return []Refusal{{entry, what, "take it out of one of the two"}}
 		}
 	}

@@ -69,6 +69,10 @@ func sortedCopy(list []string) []string { return slices.Sorted(slices.Values(lis
 
 // Source returns the source called name.
 func (e *Environment) Source(name string) (Source, bool) {
+	if e.index != nil {
+		s, known := e.index.sources[name]
+		return s, known
+	}
 	return findFirst(e.Sources, func(s Source) bool { return s.Name == name })
 }
 
@@ -89,6 +93,9 @@ func (e *Environment) Consumer(name string) (Consumer, bool) {
 
 // Readers returns the consumers of a bucket, sorted by name.
 func (e *Environment) Readers(bucket string) []Consumer {
+	if e.index != nil {
+		return slices.Clone(e.index.readers[bucket])
+	}
 	return slices.DeleteFunc(slices.Clone(e.Consumers), func(c Consumer) bool { return !c.IsOn(bucket) })
 }
 

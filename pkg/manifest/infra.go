@@ -3,7 +3,6 @@ package manifest
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -121,9 +120,9 @@ type ReferenceServices struct {
 }
 
 var (
-	mailShape  = regexp.MustCompile(`^[^@\s]{1,64}@[A-Za-z0-9.-]{1,255}$`)
-	topicShape = regexp.MustCompile(`^arn:(aws[a-z-]*):sns:([a-z0-9-]+):([0-9]{12}):[A-Za-z0-9_-]{1,256}$`)
-	slackShape = regexp.MustCompile(`^[A-Z0-9]{2,255}$`)
+	mailShape  = newShape(`^[^@\s]{1,64}@[A-Za-z0-9.-]{1,255}$`)
+	topicShape = newShape(`^arn:(aws[a-z-]*):sns:([a-z0-9-]+):([0-9]{12}):[A-Za-z0-9_-]{1,256}$`)
+	slackShape = newShape(`^[A-Z0-9]{2,255}$`)
 )
 
 func (r *report) checkInfra(path, region string, infra Infra) {
@@ -221,11 +220,10 @@ func (r *report) checkReleases(path string, f *File, access *Access) {
 
 // AWS, IAM identifiers: a role, a user or the root of an account, with its path.
 var (
-	principalShape = regexp.MustCompile(
-		`^arn:(aws[a-z-]{0,10}):iam::(\$\{account\}|[0-9]{12}):(role|user)/[A-Za-z0-9_+=,.@/-]{1,512}$`)
-	sandboxShape = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
-	repoShape    = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
-	numberShape  = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
+	principalShape = newShape(`^arn:(aws[a-z-]{0,10}):iam::(\$\{account\}|[0-9]{12}):(role|user)/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+	sandboxShape   = newShape(`^[a-z][a-z0-9-]{0,19}$`)
+	repoShape      = newShape(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
+	numberShape    = newShape(`^[1-9][0-9]{0,19}$`)
 )
 
 // checkAccess wants principals by their whole ARN: a trust policy that names an account lets in whoever its IAM does.

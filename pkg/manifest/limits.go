@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -34,7 +33,7 @@ func Limits(kind string) Limit {
 }
 
 // POSIX: names of environment variables are letters, digits and _, and do not start with a digit.
-var variableShape = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
+var variableShape = newShape(`^[A-Za-z_][A-Za-z0-9_]*$`).upTo(255)
 
 // startNames change how a process starts, or what it runs. No bucket may set one.
 func startNames() []string {

@@ -144,6 +144,20 @@ func WakeRule(rule string, part int) string {
 	return rule + "-" + strconv.Itoa(part)
 }
 
+// WakeRuleParts divides the names that a rule matches, one rule for each part: an event pattern has 4,096 characters at
+// most (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html).
+func WakeRuleParts(names []string) [][]string {
+	var parts [][]string
+	room := 0
+	for _, name := range names {
+		if room -= len(name) + len(`"",`); room < 0 {
+			parts, room = append(parts, nil), 3500-len(name)
+		}
+		parts[len(parts)-1] = append(parts[len(parts)-1], name)
+	}
+	return parts
+}
+
 // SweepSchedule returns the name of the schedule that asks for a pass every few minutes.
 func (e *Environment) SweepSchedule() string { return e.Named("sweep") }
 

@@ -55,7 +55,7 @@ func (r *report) checkFile(f *File) {
 			r.add(path, path+" uses variable "+Quote(variable)+", which environment "+Quote(name)+" does not set",
 				"set it under vars, or write $${ for a literal ${")
 		})
-		env := expanded.resolveEnvironment(name)
+		env := expanded.resolveEnvironment(name).Indexed()
 		checker{r, f, expanded, env}.checkReferences()
 		all = append(all, env)
 	}

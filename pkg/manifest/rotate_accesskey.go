@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -15,7 +14,7 @@ type RotateAccessKey struct {
 }
 
 // AWS, IAM identifiers: letters, digits and _+=,.@- , at most 64 characters.
-var userShape = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
+var userShape = newShape(`^[A-Za-z0-9_+=,.@-]+$`).upTo(64)
 
 func (a *RotateAccessKey) withDefaults(Source) rotatorKind { return a }
 

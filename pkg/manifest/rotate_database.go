@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 )
 
@@ -257,10 +256,10 @@ func (s Source) HasLogin() bool {
 }
 
 // certificateFile matches what infra takes into a Lambda's folder beside its program.
-var certificateFile = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}\.(pem|crt)$`)
+var certificateFile = newShape(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}\.(pem|crt)$`)
 
 // hostEntry matches a host and its port: a name, an address, or an address of IPv6 in brackets.
-var hostEntry = regexp.MustCompile(`^([A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[1-9][0-9]{0,4})?$`)
+var hostEntry = newShape(`^([A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[1-9][0-9]{0,4})?$`)
 
 // checkHosts reports entries that are no host.
 func (c checker) checkHosts(path string, hosts []string) {

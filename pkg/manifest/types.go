@@ -169,6 +169,8 @@ type Environment struct {
 	// Unbuilt lists settings that this version does not carry out and cannot safely ignore. Parse accepts them; deploy
 	// and every pass refuse to go on.
 	Unbuilt []Problem
+
+	index *index // of what Indexed returned; nil otherwise
 }
 
 // MarshalJSON writes o as the file has it.

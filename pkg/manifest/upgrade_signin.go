@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -168,7 +167,7 @@ func showPath(section, entry, field string) string {
 }
 
 // shownTemplate matches names with ${…} in them.
-var shownTemplate = regexp.MustCompile(`^[A-Za-z0-9_-]*(\$\{[a-z_]+\}[A-Za-z0-9_-]*)+$`)
+var shownTemplate = newShape(`^[A-Za-z0-9_-]*(\$\{[a-z_]+\}[A-Za-z0-9_-]*)+$`)
 
 // looksLikeOther matches names that are read as something else without quotes.
-var looksLikeOther = regexp.MustCompile(`^([0-9_]+|true|false|null)$`)
+var looksLikeOther = newShape(`^([0-9_]+|true|false|null)$`)

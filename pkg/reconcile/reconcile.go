@@ -133,6 +133,7 @@ const maxLooks = 3
 // A pass that would change something fails with a *manifest.UnbuiltError, and reads nothing, where the manifest asks for
 // what this version does not do.
 func (p Pass) Run(ctx context.Context) (plan.Report, error) {
+	p.Environment = p.Environment.Indexed()
 	looksOnly := p.DryRun || p.Environment.Mode == manifest.Observe
 	if err := p.Environment.CheckBuilt(); err != nil && !looksOnly {
 		return plan.Report{}, err

@@ -3,11 +3,14 @@ package secret
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // vendorShape matches credentials that their vendors mark as such: of GitHub, GitLab, Stripe, Slack, npm, PyPI and AWS.
-var vendorShape = regexp.MustCompile(`(gh[a-z]_|github_pat_|glpat-|[a-z]{2}_(live|test)_|whsec_|xox[a-z]-|npm_|pypi-)[A-Za-z0-9]{10}` +
-	`|(AKIA|ASIA)[A-Z0-9]{12}`)
+var vendorShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(gh[a-z]_|github_pat_|glpat-|[a-z]{2}_(live|test)_|whsec_|xox[a-z]-|npm_|pypi-)[A-Za-z0-9]{10}` +
+		`|(AKIA|ASIA)[A-Z0-9]{12}`)
+})
 
 // leastRun is the length, in bytes, from which LooksLike examines a run of letters and digits.
 const leastRun = 20
@@ -15,7 +18,7 @@ const leastRun = 20
 // LooksLike reports whether a text that is shaped like a name is more likely a credential: a vendor's mark begins it,
 // or it has many letters and digits in a row, as random values have and names that people give have not.
 func LooksLike(text string) bool {
-	if vendorShape.MatchString(text) {
+	if vendorShape().MatchString(text) {
 		return true
 	}
 	for run := range strings.FieldsFuncSeq(text, func(r rune) bool { return !isAlphanumeric(r) }) {
@@ -27,10 +30,12 @@ func LooksLike(text string) bool {
 }
 
 // nameShape matches what may be the name of something in the manifest.
-var nameShape = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
+var nameShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
+})
 
 // IsName reports whether a text has only letters, digits, _ and -, no - first, and at most 128 characters.
-func IsName(text string) bool { return nameShape.MatchString(text) }
+func IsName(text string) bool { return nameShape().MatchString(text) }
 
 // IsShown reports whether messages may repeat a name: it is one, and does not look like a credential. Anything else may
 // be a value that was pasted into the wrong place.

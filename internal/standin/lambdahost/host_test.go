@@ -269,6 +269,26 @@ func TestReservedConcurrencyThrottles(t *testing.T) {
 	invoke(t, h, "")
 }
 
+func TestThePIDIsThatOfTheWarmProcess(t *testing.T) {
+	h := newHost(t)
+	register(t, h, Function{})
+	if pid, running := h.PID("fn"); running {
+		t.Errorf("process %d runs before the first invocation", pid)
+	}
+	invoke(t, h, "")
+	pid, running := h.PID("fn")
+	if !running || pid != h.functions["fn"].process.cmd.Process.Pid {
+		t.Errorf("process %d, running: %v", pid, running)
+	}
+	h.Kill("fn")
+	if _, running := h.PID("fn"); running {
+		t.Error("a process that was killed runs")
+	}
+	if _, running := h.PID("nothing"); running {
+		t.Error("a function that does not exist runs")
+	}
+}
+
 // A function calls back while the goroutine that advances the clock waits for it; a crash in the middle of that
 // call fails the invocation and nothing else.
 func TestCallsBackAndCrashes(t *testing.T) {

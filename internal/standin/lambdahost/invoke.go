@@ -149,6 +149,20 @@ func (h *Host) startFunction(f *function) error {
 	return nil
 }
 
+// PID returns the process id of a function's warm process; false where none runs.
+func (h *Host) PID(nameOrARN string) (pid int, running bool) {
+	f, _, err := h.findFunction(nameOrARN, "")
+	if err != nil {
+		return 0, false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if f.process == nil || f.process.hasEnded() {
+		return 0, false
+	}
+	return f.process.cmd.Process.Pid, true
+}
+
 // Kill ends the function's process at whatever point it is, as a crash or a lost machine would: the invocation it
 // runs fails with Runtime.ExitError, and the next one starts a new process. Nothing happens where none runs.
 func (h *Host) Kill(nameOrARN string) {

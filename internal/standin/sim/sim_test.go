@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -280,5 +281,29 @@ func TestTheJournalKeepsNothingOfWhatAWriteSays(t *testing.T) {
 	}
 	if calls := tap.Calls(); calls[0].Question != "" || calls[1].Question != "a body" {
 		t.Errorf("the write is journaled with %d bytes of its body, the read with %d", len(calls[0].Question), len(calls[1].Question))
+	}
+}
+
+// noter is a response writer that keeps the call it answers.
+type noter struct {
+	http.ResponseWriter
+	noted Call
+}
+
+func (n *noter) NoteCall(c Call) { n.noted = c }
+
+func TestAWriterIsToldWhichCallItAnswers(t *testing.T) {
+	tap := NewTap(NewClock(start))
+	w := &noter{ResponseWriter: httptest.NewRecorder()}
+	tap.OnCall(func(Call) Fault { return Fault{Outcome: Throttled} })
+	tap.Serve(w, Call{Service: "ecs", Operation: "UpdateService", Resource: "api", Write: true, Question: "x"},
+		func(http.ResponseWriter) { t.Error("it is done though it is refused") },
+		func(http.ResponseWriter, Outcome) {
+			if w.noted.Operation != "UpdateService" {
+				t.Error("it is refused before it is named")
+			}
+		})
+	if w.noted.Service != "ecs" || w.noted.Resource != "api" || w.noted.N != 1 || w.noted.Question != "" {
+		t.Errorf("noted %+v", w.noted)
 	}
 }

@@ -61,6 +61,10 @@ type Tap struct {
 	answers map[readKey]staleAnswer // to reads
 }
 
+// Noter is a response writer that is told which call it answers, before it is answered: what stands in front of the
+// stand-in knows calls by their names so.
+type Noter interface{ NoteCall(call Call) }
+
 // NewTap returns a tap on which everything works.
 func NewTap(clock *Clock) *Tap { return &Tap{clock: clock} }
 
@@ -104,6 +108,9 @@ func (t *Tap) Reset() {
 // must have been read before. refuse writes the vendor's own error for Throttled, Unavailable and Denied.
 func (t *Tap) Serve(w http.ResponseWriter, call Call, do func(http.ResponseWriter), refuse func(http.ResponseWriter, Outcome)) {
 	call, fault := t.beginCall(call)
+	if asking, is := w.(Noter); is {
+		asking.NoteCall(call)
+	}
 	seen := &statusWriter{ResponseWriter: w}
 	defer func() { t.endCall(call, seen.status) }()
 	switch fault.Outcome {

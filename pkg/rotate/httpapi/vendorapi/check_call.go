@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rotary-secrets/rotary/pkg/duration"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -126,9 +127,15 @@ func (s Scope) checkDate(at string, part Part) {
 }
 
 var (
-	urlShape  = regexp.MustCompile(`^(https?)://([^/?#]*)([/?][A-Za-z0-9!$%&'()*+,./:;=?@\[\]_~-]*)?$`)
-	hostShape = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$`)
-	loopback  = regexp.MustCompile(`^(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?$`)
+	urlShape = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(https?)://([^/?#]*)([/?][A-Za-z0-9!$%&'()*+,./:;=?@\[\]_~-]*)?$`)
+	})
+	hostShape = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$`)
+	})
+	loopback = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?$`)
+	})
 )
 
 // checkURL reports an address that is not https, or whose host is not known from the manifest alone: a credential goes
@@ -139,15 +146,15 @@ func (s Scope) checkURL(at, text string) {
 		return // reported
 	}
 	scheme, host := "", ""
-	if m := urlShape.FindStringSubmatch(s.fillSettings(t)); m != nil {
+	if m := urlShape().FindStringSubmatch(s.fillSettings(t)); m != nil {
 		scheme, host = m[1], m[2]
 	}
 	switch {
-	case scheme == "" || scheme == "http" && !loopback.MatchString(host):
+	case scheme == "" || scheme == "http" && !loopback().MatchString(host):
 		s.Report(at, at+" is not an https address", "write one like https://api.example.com/v1/tokens")
 	case strings.Contains(host, unsettled):
 		s.Report(at, at+" has a host that is not known from this file", "write the host itself: it gets the credential")
-	case !hostShape.MatchString(host):
+	case !hostShape().MatchString(host):
 		if setting := findHostSetting(t); setting != "" && s.Open != "" {
 			at = s.Open + "." + setting
 		}

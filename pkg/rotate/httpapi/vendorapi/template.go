@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/rotary-secrets/rotary/pkg/duration"
 )
@@ -59,7 +60,9 @@ func dateKinds() []Kind  { return []Kind{Date, RFC3339, Unix, UnixMS} }
 var ErrTemplate = errors.New("write names like {{KEY}}, {{owed.KEY}}, {{admin}}, {{version}}, {{marker}} " +
 	"or {{date 90d}}, and no other double braces")
 
-var partShape = regexp.MustCompile(`^(?:(owed|settings)\.)?([A-Za-z_][A-Za-z0-9_]{0,127})(?: +((?:settings\.)?[A-Za-z0-9_]{1,128}))?$`)
+var partShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:(owed|settings)\.)?([A-Za-z_][A-Za-z0-9_]{0,127})(?: +((?:settings\.)?[A-Za-z0-9_]{1,128}))?$`)
+})
 
 // ParseTemplate reads a text with names in it. The error is ErrTemplate.
 func ParseTemplate(text string) (Template, error) {
@@ -85,7 +88,7 @@ func ParseTemplate(text string) (Template, error) {
 }
 
 func parsePart(text string) (Part, bool) {
-	m := partShape.FindStringSubmatch(text)
+	m := partShape().FindStringSubmatch(text)
 	if m == nil {
 		return Part{}, false
 	}
