@@ -127,10 +127,10 @@ func (s *session) isDeployed() (bool, error) {
 
 // newPass is a pass that runs here.
 func (s *session) newPass(accept []string, dryRun bool) reconcile.Pass {
-	secrets := store.New(s.secretsClient())
+	secrets, clusters := store.New(s.secretsClient()), consume.Clusters(s.cfg, s.env)
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
-		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env),
+		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv), clusters), Census: clusters,
 		Advancer: s.newDirect(secrets), SignIn: consume.SignIn(s.cfg, consume.FromEnv(os.Getenv)),
 	}
 }

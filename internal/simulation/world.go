@@ -32,7 +32,9 @@ type World struct {
 	fleet map[string]*member // in place of the drivers; nil where they are real
 	rng   *rand.Rand
 
-	definitions *ecsdriver.Cache // of what drivers of ECS have learned
+	definitions *ecsdriver.Cache    // of what drivers of ECS have learned
+	clusters    *ecsdriver.Clusters // the look at them, of the environment clustersOf
+	clustersOf  *manifest.Environment
 
 	databases map[string]*database // by source
 	vendors   map[string]*vendor   // by source

@@ -42,10 +42,14 @@ func FromEnv(get func(string) string) Endpoints {
 	}
 }
 
-// Opener returns the function that opens the driver of a consumer. Neither makes a call. What drivers of ECS learn of
-// task definitions, whose content never changes, is kept for as long as the Opener is.
-func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
+// Opener returns the function that opens the driver of a consumer. Neither makes a call. Drivers of ECS look with clusters,
+// the census of the same passes; where that is nil each looks by itself. What they learn of task definitions, whose content
+// never changes, is kept for as long as the Opener is.
+func Opener(cfg aws.Config, at Endpoints, clusters *ecs.Clusters) reconcile.Opener {
 	known := ecs.Share(ecs.NewCache())
+	if clusters != nil {
+		known = ecs.From(clusters)
+	}
 	kinds := map[string]reconcile.Opener{
 		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Secret, o.Now, known, ecs.Revisions(o.Revisions)), nil
@@ -68,9 +72,9 @@ func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 	}
 }
 
-// Census returns the census of the services that the environment's manifest has forgotten. It makes no call.
-func Census(cfg aws.Config, env *manifest.Environment) reconcile.Census {
-	return ecs.NewCensus(awsecs.NewFromConfig(cfg), env)
+// Clusters returns the census of what runs in ECS, for the passes over an environment in this process. It makes no call.
+func Clusters(cfg aws.Config, env *manifest.Environment) *ecs.Clusters {
+	return ecs.NewClusters(awsecs.NewFromConfig(cfg), nil, env, ecs.NewCache())
 }
 
 func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {

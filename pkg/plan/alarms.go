@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -32,13 +33,14 @@ const (
 	LabelsFilling     = "labels-filling"     // a secret has little room for labels left
 	RetirementFailed  = "retirement-failed"  // a retirement fails again and again
 	ValueNotAccepted  = "value-not-accepted" // the target of a source has not accepted its current version
+	StrangerRuns      = "stranger-runs"      // something runs on a secret of the environment and stands in no manifest
 )
 
 // AlarmNames returns the names of all alarms.
 func AlarmNames() []string {
 	return []string{
 		RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey,
-		FrozenSecret, LabelsFilling, RetirementFailed, ValueNotAccepted,
+		FrozenSecret, LabelsFilling, RetirementFailed, ValueNotAccepted, StrangerRuns,
 	}
 }
 
@@ -72,7 +74,7 @@ func (s State) findAlarms() []Alarm {
 		all = append(all, alarmsOfFrozen(b.Want.Name, b.Frozen)...)
 		all = append(all, alarmsOfLabels(b.Want.Name, b.History)...)
 	}
-	return append(all, s.alarmsOfDropped()...)
+	return slices.Concat(all, s.alarmsOfDropped(), s.alarmsOfStrangers())
 }
 
 func (s State) alarmsOfAge(source Source) []Alarm {

@@ -181,11 +181,13 @@ func checkUnseenConsumer(s State, _ Plan, d debt) (Wait, bool) {
 	return Wait{}, false
 }
 
-// checkStranger objects while something runs that stands in no manifest, or nobody knows whether anything does: what it
-// has could be anything.
-func checkStranger(s State, _ Plan, _ debt) (Wait, bool) {
-	for _, c := range s.Strangers {
-		return Wait{Reason: Stranger, Detail: c.Consumer + ": " + c.Unknown}, true
+// checkStranger objects while something that stands in no manifest may have the credential, or nobody knows whether
+// anything does; until a person has dismissed it.
+func checkStranger(s State, _ Plan, d debt) (Wait, bool) {
+	for _, t := range s.Strangers {
+		if s.holdsDebt(t, d) {
+			return Wait{Reason: Stranger, Detail: t.Name + ": " + t.describe(s)}, true
+		}
 	}
 	return Wait{}, false
 }

@@ -75,10 +75,10 @@ var shutting = []shut{
 		s.db().Consumers = []Consumer{{Name: "silent", Drain: day, Seen: Seen{Unread: true}}}
 	}},
 	{"something that runs, and stands in no manifest", Stranger, func(s *State) {
-		s.Strangers = []Seen{{Consumer: "main/old", Unknown: "it stands in no manifest"}}
+		s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
 	}},
-	{"a census that failed", Stranger, func(s *State) {
-		s.Strangers = []Seen{{Consumer: "census", Unread: true, Unknown: "throttled"}}
+	{"a cluster that was not seen", Stranger, func(s *State) {
+		s.Strangers = []SeenStranger{{Name: "ecs:main", Unread: true, Why: "throttled", Holds: HoldAny([]history.History{s.db().History, s.api().History})}}
 	}},
 	{"a consumer without the bucket that its pipeline deploys", NotRolled, func(s *State) {
 		s.api().Consumers = append(s.api().Consumers, Consumer{Name: "theirs", Seen: Seen{Settled: true, NotRolled: "its pipeline deploys"}})

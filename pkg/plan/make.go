@@ -160,9 +160,7 @@ func Make(s State) Plan {
 		p.planBucket(s, b)
 	}
 	p.awaitDropped(s)
-	for _, c := range s.Strangers {
-		p.Waits = append(p.Waits, Wait{Subject: c.Consumer, Reason: c.strangerReason(), Detail: c.Unknown})
-	}
+	p.awaitStrangers(s)
 	for _, source := range s.Sources {
 		p.retireOwed(s, source)
 		p.forgetFailures(s, source)

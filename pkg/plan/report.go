@@ -22,7 +22,9 @@ type Report struct {
 	Sources     []SourceReport   `json:"sources"`
 	Buckets     []BucketReport   `json:"buckets"`
 	Consumers   []ConsumerReport `json:"consumers"`
-	Alarms      []Alarm          `json:"alarms"`
+	// Strangers are what runs on a secret of the environment and is no declared consumer of it.
+	Strangers []StrangerReport `json:"strangers,omitempty"`
+	Alarms    []Alarm          `json:"alarms"`
 	// Unbuilt lists the manifest's settings that this version does not carry out, a line each. While there is any, a
 	// pass changes nothing.
 	Unbuilt []string `json:"unbuilt,omitempty"`
@@ -140,7 +142,7 @@ type BucketReport struct {
 // ConsumerReport is one consumer as it was seen. It runs on a bucket, or reads a source itself.
 type ConsumerReport struct {
 	Name    string `json:"name"`
-	Kind    string `json:"kind,omitempty"` // in the manifest's words; none for a stranger
+	Kind    string `json:"kind,omitempty"` // in the manifest's words
 	Bucket  string `json:"bucket,omitempty"`
 	Source  string `json:"source,omitempty"`
 	Running string `json:"running,omitempty"`
@@ -184,9 +186,7 @@ func Describe(s State, p Plan) Report {
 			r.Consumers = append(r.Consumers, describeConsumer(ConsumerReport{Bucket: b.Want.Name}, c, current.ID))
 		}
 	}
-	for _, c := range s.Strangers {
-		r.Consumers = append(r.Consumers, ConsumerReport{Name: c.Consumer, State: "unknown", Detail: c.Unknown})
-	}
+	r.Strangers = s.describeStrangers()
 	r.Alarms = s.findAlarms()
 	r.Converged = p.Empty() && len(p.Waits) == 0 &&
 		!slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })

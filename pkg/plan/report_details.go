@@ -77,8 +77,10 @@ func (s State) listHolders(d debt) []string {
 			names = append(names, c.Name)
 		}
 	}
-	for _, c := range s.Strangers {
-		names = append(names, c.Consumer)
+	for _, t := range s.Strangers {
+		if s.holdsDebt(t, d) {
+			names = append(names, t.Name)
+		}
 	}
 	names = append(names, s.listUsers(d)...)
 	slices.Sort(names)

@@ -18,8 +18,8 @@ type State struct {
 	Sources        []Source // sorted by name
 	Buckets        []Bucket // sorted by name
 	Dropped        []DroppedSource
-	Strangers      []Seen   // what may run on a bucket and stands in no manifest; Unknown says why
-	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
+	Strangers      []SeenStranger // sorted by name
+	AcceptRemovals []string       // names that a bucket may lose although their mapping still stands
 
 	debts []debt // what is owed: listDebts
 }

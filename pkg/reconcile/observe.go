@@ -15,8 +15,11 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// statusTimeout bounds one look at one consumer.
-const statusTimeout = 30 * time.Second
+// statusTimeout bounds one look at one consumer, and censusTimeout each of the two steps of a census.
+const (
+	statusTimeout = 30 * time.Second
+	censusTimeout = 2 * time.Minute
+)
 
 // openConsumer is a consumer of this pass with its driver, and the bucket that it runs on; "" where it reads a source.
 type openConsumer struct {
@@ -61,15 +64,16 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 		return state, nil, err
 	}
 	o.ageing = slices.ContainsFunc(state.Buckets, state.IsAgeing)
+	o.prepareCensus(ctx, state)
 	consumers := o.readConsumers(ctx, state)
 	o.addRemembered(ctx, state, consumers)
 	state.Dropped = o.readDropped(ctx, state)
+	state.Strangers = o.findStrangers(ctx, state)
 	if state.HasUnknown() {
 		if err := o.readAges(ctx, state, func(plan.Bucket) bool { return true }); err != nil {
 			return state, nil, err
 		}
 	}
-	state.Strangers = dropRemembered(o.findStrangers(ctx), state.Buckets)
 	if err := o.readOwed(ctx, state); err != nil {
 		return state, nil, err
 	}
@@ -294,20 +298,6 @@ func (o observer) readStatus(
 	}
 	seen.Consumer = c.Name
 	return consumer, seen
-}
-
-// findStrangers asks the census. Where it does not answer, there may be anybody.
-func (o observer) findStrangers(ctx context.Context) []plan.Seen {
-	if o.Census == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
-	found, err := o.Census.Strangers(ctx)
-	if err != nil {
-		found = append(found, plan.Seen{Consumer: "census", Unread: true, Unknown: err.Error()})
-	}
-	return found
 }
 
 func unreadConsumer(c manifest.Consumer, err error) plan.Seen {

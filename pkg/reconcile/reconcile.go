@@ -48,11 +48,14 @@ type Consumer interface {
 	Withdraw(ctx context.Context, versions []string) error
 }
 
-// Census lists what carries rotary's mark at the sinks, whatever the manifest says.
+// Census finds whatever runs on the environment's secrets, whatever the manifest says. It only reads.
 type Census interface {
-	// Strangers returns what carries the environment's mark and is none of its consumers, each with Seen.Unknown. It
-	// reads only. An error means that there may be more of them; what it found comes with it.
-	Strangers(ctx context.Context) ([]plan.Seen, error)
+	// Prepare looks at everything, once and afresh, before the consumers are asked: their Status may answer from that.
+	// What could not be learned, and of which place, Status and Strangers tell.
+	Prepare(ctx context.Context, now time.Time, remembered []plan.Remembered)
+	// Strangers returns what runs on one of these secrets and is no consumer of it, and every place of which nobody
+	// knows, sorted by name. It is of the last Prepare.
+	Strangers(ctx context.Context, secrets []history.History) []plan.SeenStranger
 }
 
 // Advancer takes an owed version's next step. It waits until the step is done.

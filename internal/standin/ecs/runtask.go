@@ -11,6 +11,7 @@ type runTaskInput struct {
 	TaskDefinition string `json:"taskDefinition"`
 	Count          *int   `json:"count"`
 	StartedBy      string `json:"startedBy"`
+	ClientToken    string `json:"clientToken"`
 }
 
 type runTaskOutput struct {
@@ -18,7 +19,9 @@ type runTaskOutput struct {
 	Failures []failure  `json:"failures"`
 }
 
-// runTask starts tasks that belong to no service. They run until somebody stops them, and nobody replaces them.
+// runTask starts tasks that belong to no service. They run until somebody stops them, and nobody replaces them. A token
+// that has started tasks starts no more
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html).
 func (s *Service) runTask(_ context.Context, in runTaskInput) (runTaskOutput, error) {
 	cluster, err := s.clusterName(in.Cluster)
 	if err != nil {
@@ -27,6 +30,9 @@ func (s *Service) runTask(_ context.Context, in runTaskInput) (runTaskOutput, er
 	td, err := s.findDeployable(in.TaskDefinition)
 	if err != nil {
 		return runTaskOutput{}, err
+	}
+	if started, again := s.started[in.ClientToken]; again && in.ClientToken != "" {
+		return started, nil
 	}
 	n := 1
 	if in.Count != nil {
@@ -43,6 +49,7 @@ func (s *Service) runTask(_ context.Context, in runTaskInput) (runTaskOutput, er
 		s.launchTask(alone, d)
 		out.Tasks = append(out.Tasks, s.describeTask(s.tasks[len(s.tasks)-1]))
 	}
+	s.started[in.ClientToken] = out
 	return out, nil
 }
 

@@ -112,11 +112,7 @@ func (l serviceSnapshot) familyName() string {
 }
 
 // isRolloutQuiet reports whether the service has one deployment, COMPLETED, with all its tasks running.
-func (l serviceSnapshot) isRolloutQuiet() bool {
-	p := l.primaryDeployment()
-	return len(l.service.Deployments) == 1 && p.RolloutState == types.DeploymentRolloutStateCompleted &&
-		p.RunningCount == l.service.DesiredCount && p.PendingCount == 0
-}
+func (l serviceSnapshot) isRolloutQuiet() bool { return isRolloutQuiet(l.service) }
 
 // isSettled reports whether nothing at all is unfinished: an attempt may go on after its rollout is COMPLETED (alarms,
 // bake time).

@@ -17,7 +17,7 @@ type taskAPI interface {
 
 // listUnstoppedTasks returns the tasks that list selects and that have not stopped, also those that are being stopped.
 func listUnstoppedTasks(ctx context.Context, api taskAPI, list sdk.ListTasksInput) ([]types.Task, error) {
-	var found []types.Task
+	var arns []string
 	for _, wanted := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
 		list.DesiredStatus, list.NextToken = wanted, nil
 		pages := sdk.NewListTasksPaginator(api, &list)
@@ -26,22 +26,23 @@ func listUnstoppedTasks(ctx context.Context, api taskAPI, list sdk.ListTasksInpu
 			if err != nil {
 				return nil, err
 			}
-			tasks, err := describeTasks(ctx, api, list.Cluster, page.TaskArns)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, tasks...)
+			arns = append(arns, page.TaskArns...)
 		}
+	}
+	var found []types.Task
+	for some := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(arns))), listMost) {
+		tasks, err := describeTasks(ctx, api, list.Cluster, some)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, tasks...)
 	}
 	return slices.DeleteFunc(found, func(t types.Task) bool { return aws.ToString(t.LastStatus) == "STOPPED" }), nil
 }
 
-// describeTasks returns one page of tasks without those that ECS no longer knows: they have stopped. It fails where ECS
-// leaves another one out.
+// describeTasks returns up to a hundred tasks without those that ECS no longer knows: they have stopped. It fails where
+// ECS leaves another one out.
 func describeTasks(ctx context.Context, api taskAPI, cluster *string, arns []string) ([]types.Task, error) {
-	if len(arns) == 0 {
-		return nil, nil
-	}
 	out, err := api.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: cluster, Tasks: arns})
 	if err != nil {
 		return nil, err

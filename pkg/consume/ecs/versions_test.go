@@ -34,12 +34,12 @@ func TestATaskMayHaveWhatMayHaveBeenCurrentSinceItStarted(t *testing.T) {
 		"current, and replaced before":        {history.Version{Labels: append(labelledAt(history.Past, -600).Labels, history.AWSCurrent)}, nine, true},
 		"held":                                {held, nine, true},
 		"past since then":                     {labelledAt(history.Past, 1), nine, true},
-		"past before, within clocks' skew":    {labelledAt(history.Past, -29), nine, true},
-		"past before":                         {labelledAt(history.Past, -31), nine, false},
+		"past before, within clocks' skew":    {labelledAt(history.Past, -59), nine, true},
+		"past before":                         {labelledAt(history.Past, -61), nine, false},
 		"gone since then":                     {labelledAt(history.Gone, 1), nine, true},
-		"gone before":                         {labelledAt(history.Gone, -31), nine, false},
-		"past before, and when it began?":     {labelledAt(history.Past, -31), time.Time{}, true},
-		"gone before, and when it began?":     {labelledAt(history.Gone, -31), time.Time{}, true},
+		"gone before":                         {labelledAt(history.Gone, -61), nine, false},
+		"past before, and when it began?":     {labelledAt(history.Past, -61), time.Time{}, true},
+		"gone before, and when it began?":     {labelledAt(history.Gone, -61), time.Time{}, true},
 		"a label that does not tell":          {history.Version{Labels: []string{history.AWSPrevious}}, nine, true},
 		"no label":                            {history.Version{}, nine, false},
 		"no label, and when it began?":        {history.Version{}, time.Time{}, false},
@@ -99,10 +99,27 @@ func TestAnOutlineHasEachPinOnce(t *testing.T) {
 func TestACacheIsBounded(t *testing.T) {
 	c := NewCache()
 	for i := range cacheSize + 10 {
-		c.keepOutline(revision{arn: fmt.Sprint("app:", i)})
+		c.keepRevision(revision{arn: fmt.Sprint("app:", i)})
 	}
 	if _, kept := c.findOutline("app:0"); kept || c.outlines.Len() != cacheSize {
 		t.Errorf("%d are kept", c.outlines.Len())
+	}
+}
+
+// The content of task definitions is kept as long as all of them take no more than maxContents, each once.
+func TestWhatIsKeptOfContentsIsBoundedByBytes(t *testing.T) {
+	c, n := NewCache(), 0
+	large := strings.Repeat("x", 60<<10)
+	for ; n < 2*maxContents/len(large); n++ {
+		r := revision{arn: fmt.Sprint("app:", n)}
+		r.input.Family = &large
+		c.keepRevision(r)
+		c.keepRevision(r)
+	}
+	_, first := c.findContent("app:0")
+	_, last := c.findContent(fmt.Sprint("app:", n-1))
+	if first || !last || c.size > maxContents || c.size < maxContents/2 || c.contents.Len() > maxContents/len(large) {
+		t.Errorf("%d are kept, of %d bytes; the first %v, the last %v", c.contents.Len(), c.size, first, last)
 	}
 }
 
