@@ -51,7 +51,7 @@ func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
 		"Propagate",
 		env.PropagateFunction(),
 		manifest.PropagateRole,
-		policy.Propagate(env, s.key),
+		policy.Propagate(env, s.key, c.closed),
 		func(f *awslambda.CfnFunctionProps) {
 			f.Timeout, f.ReservedConcurrentExecutions = jsii.Number(propagateSeconds), jsii.Number(1)
 			f.Environment = newVariables(map[string]string{
@@ -65,7 +65,7 @@ func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
 		"Look",
 		env.LookFunction(),
 		manifest.LookRole,
-		policy.Look(env, s.key),
+		policy.Look(env, s.key, c.closed),
 		func(f *awslambda.CfnFunctionProps) {
 			f.Timeout, f.ReservedConcurrentExecutions = jsii.Number(propagateSeconds), jsii.Number(manifest.MostLooks)
 		},

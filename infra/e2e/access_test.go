@@ -53,7 +53,7 @@ func (c *cloud) needs(q request) ([]access, error) {
 	}
 	service, _, _ := strings.Cut(q.operation, ":")
 	kinds := map[string]func(request, asker) ([]access, error){
-		"secretsmanager": c.secretsNeed, "ecs": c.ecsNeeds, "scheduler": c.schedulerNeeds, "lambda": c.lambdaNeeds, "sqs": c.queueNeeds, "iam": c.iamNeeds, "logs": c.logsNeeds,
+		"secretsmanager": c.secretsNeed, "ecs": c.ecsNeeds, "scheduler": c.schedulerNeeds, "lambda": c.lambdaNeeds, "sqs": c.queueNeeds, "iam": c.iamNeeds, "logs": c.logsNeeds, "tag": c.tagNeeds,
 	}
 	need := kinds[service]
 	if need == nil {
@@ -259,6 +259,17 @@ func (c *cloud) logsNeeds(q request, a asker) ([]access, error) {
 		return nil, nil
 	}
 	return []access{a.one(q.operation, c.Env.ARN("logs", "log-group:")+q.given.LogGroupName)}, nil
+}
+
+// tagNeeds: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html.
+// To read a resource's tags one needs a right to the resource as well
+// (https://docs.aws.amazon.com/ARG/latest/userguide/gettingstarted-prereqs-permissions.html); which one of ECS's is not
+// documented. The look that follows describes whatever was listed.
+func (c *cloud) tagNeeds(q request, a asker) ([]access, error) {
+	if q.operation != "tag:GetResources" {
+		return nil, nil
+	}
+	return []access{a.one(q.operation, "*")}, nil
 }
 
 // iamNeeds: who names no user means the one whose key it is.

@@ -114,7 +114,7 @@ func (r *recorder) distinct() ([]request, error) {
 
 // targets are the services behind X-Amz-Target.
 func targets() map[string]string {
-	return map[string]string{"secretsmanager": "secretsmanager", "AmazonEC2ContainerServiceV20141113": "ecs", "AWSEvents": "events", "AmazonSQS": "sqs", "Logs_20140328": "logs"}
+	return map[string]string{"secretsmanager": "secretsmanager", "AmazonEC2ContainerServiceV20141113": "ecs", "AWSEvents": "events", "AmazonSQS": "sqs", "Logs_20140328": "logs", "ResourceGroupsTaggingAPI_20170126": "tag"}
 }
 
 // read returns what a request asks for.

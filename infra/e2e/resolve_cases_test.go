@@ -63,6 +63,7 @@ func TestARequestThatIsNotKnownIsAnError(t *testing.T) {
 		{caller: "r", operation: "iam:CreateUser", given: given{UserName: "u"}},
 		{caller: "r", operation: "iam:ListAccessKeys"},
 		{caller: "r", operation: "events:PutRule"},
+		{caller: "r", operation: "tag:TagResources"},
 		{caller: "nobody", operation: "secretsmanager:GetSecretValue", given: given{SecretID: "s"}},
 		{caller: "", operation: "iam:ListAccessKeys", given: given{UserName: "u"}},
 	} {

@@ -9,8 +9,9 @@ import (
 
 // Propagate returns the policy of the propagate Lambda: it may read every secret of its environment, write its buckets,
 // move its own labels, remember in tags who reads a secret, roll its consumers, and invoke the rotate Lambdas. It writes
-// no value of a source.
-func Propagate(env *manifest.Environment, key string) Document {
+// no value of a source. closed are the protected environments, whose clusters it may not look at, itself among them
+// where it is one.
+func Propagate(env *manifest.Environment, key string, closed []*manifest.Environment) Document {
 	n := names{env}
 	statements := []Statement{
 		omitWithoutResource(
@@ -78,7 +79,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 		},
 		logStatement(n, n.PropagateFunction()),
 	}
-	return newDocument(slices.Concat(statements, n.onlyItsLabelsAndTags(), rollECS(n))...)
+	return newDocument(slices.Concat(statements, n.onlyItsLabelsAndTags(), lookAtECS(n, closed), rollECS(n))...)
 }
 
 // onlyItsLabelsAndTags narrows what Propagate may do with the secrets of its environment: move the labels that are
@@ -115,24 +116,23 @@ func (n names) onlyItsLabelsAndTags() []Statement {
 	}
 }
 
-// rollECS returns what the ECS drivers need. It looks at whole clusters, because a service that no manifest names is of
-// interest too, and changes those of the manifest that it rolls. Reading, deregistering and listing task definitions
+// rollECS returns what the ECS drivers need beside lookAtECS: they change the services of the manifest that they roll.
+// None, where the environment has no consumer on ECS. Reading, deregistering and listing task definitions
 // takes no resource that could be narrowed
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html), and a
 // service's family stands in no manifest: what is registered has to say that it is this environment's, and what it may
 // use is narrowed by PassRole.
 func rollECS(n names) []Statement {
+	if len(n.listClustersHere([]*manifest.Environment{n.Environment})) == 0 {
+		return nil
+	}
 	var services []string
 	for _, c := range n.Consumers {
 		if c.ECS != nil && isRolled(c) {
 			services = append(services, n.ServiceARN(c.ECS))
 		}
 	}
-	look := lookAtECS(n)
-	if len(look) == 0 {
-		return nil
-	}
-	return append(append(look,
+	return slices.Concat([]Statement{
 		omitWithoutResource(
 			Statement{
 				Sid:      "Roll",
@@ -141,13 +141,13 @@ func rollECS(n names) []Statement {
 				Resource: services,
 			},
 		),
-		Statement{
+		{
 			Sid:      "Deregister",
 			Effect:   allow,
 			Action:   []string{"ecs:DeregisterTaskDefinition"},
 			Resource: []string{"*"},
 		},
-		Statement{
+		{
 			Sid:       "Register",
 			Effect:    allow,
 			Action:    []string{"ecs:RegisterTaskDefinition"},
@@ -161,7 +161,7 @@ func rollECS(n names) []Statement {
 			Resource:  []string{n.ARN("ecs", "task-definition/*")},
 			Condition: n.markCondition("RegisterTaskDefinition"),
 		},
-	), append(n.letTasksRun(isRolled), startECS(n, n.familyClusters())...)...)
+	}, n.letTasksRun(isRolled), startECS(n, n.familyClusters()))
 }
 
 // startECS returns the statements for rules and schedules that start tasks. A rule may be changed where its only targets are the environment's clusters, a
@@ -227,17 +227,6 @@ func (n names) clusterARNs(clusters []string) []string {
 	var arns []string
 	for _, name := range clusters {
 		arns = append(arns, n.ARN("ecs", "cluster/"+name))
-	}
-	return arns
-}
-
-// clusterResources returns everything of these kinds in these clusters.
-func (n names) clusterResources(clusters []string, kinds ...string) []string {
-	var arns []string
-	for _, kind := range kinds {
-		for _, name := range clusters {
-			arns = append(arns, n.ARN("ecs", kind+"/"+name+"/*"))
-		}
 	}
 	return arns
 }

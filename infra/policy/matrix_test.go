@@ -63,7 +63,7 @@ func TestAManifestIsRefusedWhosePoliciesWouldReachANeighbour(t *testing.T) {
 	all, _, _ := environments(t, "testdata/rotary.yaml")
 	dev, neighbour := all["dev"], *all["dev"]
 	neighbour.Name = "dev-eu"
-	w := world{region: region, documents: map[string]policy.Document{"propagate": policy.Propagate(dev, keyOf(dev))}}
+	w := world{region: region, documents: map[string]policy.Document{"propagate": policy.Propagate(dev, keyOf(dev), nil)}}
 	decided := w.start(t).Decide(iam.Ask{
 		Principal: session(account, dev.Named(manifest.PropagateRole)), Action: "iam:PassRole", Identity: []string{"propagate"},
 		Resource: neighbour.IAMARN("role/" + neighbour.ExecutionRole("api")), Context: map[string]any{"iam:PassedToService": "ecs-tasks.amazonaws.com"},

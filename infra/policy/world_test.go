@@ -45,7 +45,7 @@ func newWorldAs(t *testing.T, path, region string, as *strings.Replacer) world {
 	w := world{region: region, documents: map[string]policy.Document{"admin": {Version: "2012-10-17", Statement: []policy.Statement{{Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}}}}}, guards: map[string]string{}}
 	for _, env := range all {
 		w.addPeople(env, open, closed)
-		w.addLambdas(env)
+		w.addLambdas(env, closed)
 		w.addServices(env)
 		w.addResources(env)
 	}
@@ -89,10 +89,10 @@ func (w world) addPeople(env *manifest.Environment, open, closed []*manifest.Env
 	}
 }
 
-func (w world) addLambdas(env *manifest.Environment) {
+func (w world) addLambdas(env *manifest.Environment, closed []*manifest.Environment) {
 	key := keyOf(env)
-	w.keep(env, manifest.PropagateRole, policy.Propagate(env, key))
-	w.keep(env, manifest.LookRole, policy.Look(env, key))
+	w.keep(env, manifest.PropagateRole, policy.Propagate(env, key, closed))
+	w.keep(env, manifest.LookRole, policy.Look(env, key, closed))
 	w.keep(env, manifest.RotateRole, policy.Rotate(env, key, false))
 	w.keep(env, manifest.NetworkRole, policy.Rotate(env, key, true))
 	w.keep(env, manifest.SchedulerRole, policy.Scheduler(env))

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/consume"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
@@ -76,7 +79,10 @@ func (w *World) lookingAtClusters() *ecs.Clusters {
 		w.definitions = ecs.NewCache()
 	}
 	if w.clusters == nil || w.clustersOf != w.Env {
-		w.clusters, w.clustersOf = ecs.NewClusters(w.region().ECS.Direct(w.Tap, propagateLambda), nil, w.Env, w.definitions), w.Env
+		cfg := w.Config(w.Env.Account, w.Env.Region)
+		cfg.Credentials = credentials.NewStaticCredentialsProvider(w.Env.Account, "secret", propagateLambda)
+		tagged := ecs.NewTaggedClusters(resourcegroupstaggingapi.NewFromConfig(cfg), w.Env)
+		w.clusters, w.clustersOf = ecs.NewClusters(w.region().ECS.Direct(w.Tap, propagateLambda), tagged, w.Env, w.definitions), w.Env
 	}
 	return w.clusters
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/internal/standin/tagging"
 	"github.com/rotary-secrets/rotary/internal/standin/target"
 	"github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
@@ -40,6 +41,7 @@ type Config struct {
 	OnDead    func(iam.Key)      // is told when an access key that worked is about to stop working; may be nil
 	Lag       time.Duration      // for how long a deregistered task definition can still be deployed
 	Pace      ecs.Pace           // of ECS's tasks
+	TagLag    time.Duration      // for how long the tagging API answers as before a change of tags
 }
 
 // Refusal is somebody whose credential is refused: the outage that rotary exists to prevent.
@@ -76,6 +78,7 @@ type World struct {
 type Region struct {
 	SecretsManager *secretsmanager.Service
 	ECS            *ecs.Service
+	Tagging        *tagging.Index
 	Bus            *bus.Bus
 	Lambda         *lambdahost.Host
 	Logs           *cloudwatch.Logs
@@ -132,7 +135,10 @@ func (w *World) Region(account, region string) *Region {
 }
 
 func (w *World) newRegion(account, region string) *Region {
-	r := &Region{Logs: cloudwatch.NewLogs(w.Clock)}
+	r := &Region{
+		Logs:    cloudwatch.NewLogs(w.Clock),
+		Tagging: tagging.New(tagging.Config{Clock: w.Clock, Lists: w.cfg.Lists, Lag: w.cfg.TagLag}),
+	}
 	r.Lambda = lambdahost.New(lambdahost.Config{
 		Clock: w.Clock, Account: account, Region: region, Tap: w.Tap, Log: w.cfg.Log, LogGroup: r.Logs.Group,
 	})
@@ -151,10 +157,10 @@ func (w *World) newRegion(account, region string) *Region {
 		},
 	})
 	r.ECS = ecs.New(ecs.Config{
-		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit,
+		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit, Tagged: r.Tagging.Note,
 		Resolve: r.SecretsManager.Resolve, Targets: w.Targets, Images: w.findImage, Lag: w.cfg.Lag, Pace: w.cfg.Pace,
 	})
-	r.services = []wire.JSONService{r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS(), r.Logs.Wire()}
+	r.services = []wire.JSONService{r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS(), r.Logs.Wire(), r.Tagging.Wire()}
 	return r
 }
 

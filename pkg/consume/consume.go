@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
@@ -74,7 +75,8 @@ func Opener(cfg aws.Config, at Endpoints, clusters *ecs.Clusters) reconcile.Open
 
 // Clusters returns the census of what runs in ECS, for the passes over an environment in this process. It makes no call.
 func Clusters(cfg aws.Config, env *manifest.Environment) *ecs.Clusters {
-	return ecs.NewClusters(awsecs.NewFromConfig(cfg), nil, env, ecs.NewCache())
+	tagged := ecs.NewTaggedClusters(resourcegroupstaggingapi.NewFromConfig(cfg), env)
+	return ecs.NewClusters(awsecs.NewFromConfig(cfg), tagged, env, ecs.NewCache())
 }
 
 func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {

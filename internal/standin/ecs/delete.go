@@ -35,5 +35,6 @@ func (s *Service) deleteService(_ context.Context, in deleteServiceInput) (servi
 	left := *view
 	left.RunningCount, left.PendingCount, left.Deployments, left.CurrentServiceDeployment = 0, 0, []deploymentView{}, ""
 	s.deleted[sv.arn] = left
+	s.cfg.Tagged(sv.arn, nil)
 	return serviceOutput{view}, nil
 }

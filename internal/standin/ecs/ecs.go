@@ -27,6 +27,9 @@ type Config struct {
 	Targets Targets                                // where running containers present credentials
 	Images  func(image string) (App, bool)         // what an image does; nil: every image runs and does nothing
 
+	// Tagged is told all tags of a resource whenever they change, and nil when it is deleted. It must not call back.
+	Tagged func(arn string, tags map[string]string)
+
 	// Lists sets the order and the pages in which lists are answered.
 	Lists sim.Lists
 
@@ -101,6 +104,9 @@ type Service struct {
 func New(cfg Config) *Service {
 	if cfg.Emit == nil {
 		cfg.Emit = func(sim.Event) {}
+	}
+	if cfg.Tagged == nil {
+		cfg.Tagged = func(string, map[string]string) {}
 	}
 	if cfg.Resolve == nil {
 		cfg.Resolve = func(string) (string, error) { return "", errors.New("there is no secret store") }

@@ -2,6 +2,9 @@ package ecs
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
 
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
@@ -12,6 +15,8 @@ type runTaskInput struct {
 	Count          *int   `json:"count"`
 	StartedBy      string `json:"startedBy"`
 	ClientToken    string `json:"clientToken"`
+	PropagateTags  string `json:"propagateTags"`
+	Tags           []tag  `json:"tags"`
 }
 
 type runTaskOutput struct {
@@ -41,7 +46,13 @@ func (s *Service) runTask(_ context.Context, in runTaskInput) (runTaskOutput, er
 	if n < 1 || n > 10 {
 		return runTaskOutput{}, wire.Errorf("InvalidParameterException", "count must be between 1 and 10.")
 	}
-	alone := &service{cluster: cluster, alone: true}
+	if err := errors.Join(checkPropagation(in.PropagateTags), checkTags(in.Tags)); err != nil {
+		return runTaskOutput{}, err
+	}
+	alone := &service{cluster: cluster, alone: true, taskTags: in.Tags}
+	if in.PropagateTags != "" {
+		alone.PropagateTags = json.RawMessage(strconv.Quote(in.PropagateTags))
+	}
 	d := &deployment{id: in.StartedBy, revision: &revision{definition: td, created: s.now()}}
 	alone.deployments = []*deployment{d}
 	out := runTaskOutput{Tasks: []taskView{}, Failures: []failure{}}

@@ -50,7 +50,8 @@ type controller struct {
 type service struct {
 	settings
 	cluster, name, arn string
-	alone              bool // of tasks without a service: nobody rolls it
+	alone              bool  // of tasks without a service: nobody rolls it
+	taskTags           []tag // of tasks without a service
 	controller         string
 	configuration      deploymentConfiguration
 	desired            int

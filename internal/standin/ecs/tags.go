@@ -14,11 +14,18 @@ type tag struct {
 	Value string `json:"value"`
 }
 
-func (s *Service) setTags(arn string, tags []tag) error {
+func checkTags(tags []tag) error {
 	for _, t := range tags {
 		if t.Key == "" || strings.HasPrefix(strings.ToLower(t.Key), "aws:") {
 			return wire.Errorf("InvalidParameterException", "Tag keys must not be empty and cannot start with aws:, which is reserved for internal use.")
 		}
+	}
+	return nil
+}
+
+func (s *Service) setTags(arn string, tags []tag) error {
+	if err := checkTags(tags); err != nil {
+		return err
 	}
 	if s.tags[arn] == nil {
 		s.tags[arn] = map[string]string{}
@@ -26,6 +33,7 @@ func (s *Service) setTags(arn string, tags []tag) error {
 	for _, t := range tags {
 		s.tags[arn][t.Key] = t.Value
 	}
+	s.cfg.Tagged(arn, s.tags[arn])
 	return nil
 }
 
@@ -76,10 +84,14 @@ func (s *Service) tagResource(_ context.Context, in tagInput) (struct{}, error) 
 }
 
 func (s *Service) untagResource(_ context.Context, in tagInput) (struct{}, error) {
+	if err := s.checkTaggable(in.ResourceARN); err != nil {
+		return struct{}{}, err
+	}
 	for _, k := range in.TagKeys {
 		delete(s.tags[in.ResourceARN], k)
 	}
-	return struct{}{}, s.checkTaggable(in.ResourceARN)
+	s.cfg.Tagged(in.ResourceARN, s.tags[in.ResourceARN])
+	return struct{}{}, nil
 }
 
 func (s *Service) listTagsForResource(_ context.Context, in tagInput) (tagsOutput, error) {

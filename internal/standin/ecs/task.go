@@ -56,6 +56,7 @@ func (s *Service) launchTask(sv *service, d *deployment) {
 	t := &task{number: n, id: fmt.Sprintf("%032x", n), service: sv, deployment: d, phase: starting, created: s.now()}
 	t.arn = s.formatARN("task/%s/%s", sv.cluster, t.id)
 	s.tasks = append(s.tasks, t)
+	s.tagTask(t)
 	delay := cmp.Or(s.cfg.Pace.Start, time.Duration(10+n%3*5)*time.Second)
 	s.cfg.Clock.After(delay, "ecs starts a task of "+sv.name, func() { s.startContainers(t) })
 }
@@ -196,5 +197,11 @@ func (s *Service) finishTask(t *task, code, reason string) {
 
 // dropOldTasks drops tasks that stopped more than an hour ago, as AWS does.
 func (s *Service) dropOldTasks() {
-	s.tasks = slices.DeleteFunc(s.tasks, func(t *task) bool { return t.phase == stopped && s.now().Sub(t.ended) > time.Hour })
+	s.tasks = slices.DeleteFunc(s.tasks, func(t *task) bool {
+		old := t.phase == stopped && s.now().Sub(t.ended) > time.Hour
+		if old {
+			s.untagTask(t)
+		}
+		return old
+	})
 }

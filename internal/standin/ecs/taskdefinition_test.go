@@ -132,7 +132,7 @@ func TestTagsAndMissingThings(t *testing.T) {
 	if !strings.HasPrefix(errorCode(err), "ClusterNotFoundException") {
 		t.Error(errorCode(err))
 	}
-	_, err = w.client.RunTask(ctx, &sdk.RunTaskInput{TaskDefinition: aws.String("app"), LaunchType: types.LaunchTypeFargate})
+	_, err = w.client.RunTask(ctx, &sdk.RunTaskInput{TaskDefinition: aws.String("app"), ReferenceId: aws.String("x")})
 	if !strings.HasPrefix(errorCode(err), "StandinNotImplemented") {
 		t.Error(errorCode(err))
 	}

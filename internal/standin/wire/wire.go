@@ -118,6 +118,9 @@ type JSONService struct {
 	Target string // what comes before the dot in X-Amz-Target
 	Ops    map[string]Op
 	Reads  func(operation string) bool // reports whether an operation changes nothing
+
+	// Refuse returns the service's errors for the outcomes that a hook chose; nil is Refusal.
+	Refuse func(sim.Outcome) *Error
 }
 
 // ServeCall answers one request that has been routed to this service.
@@ -130,8 +133,12 @@ func (s JSONService) ServeCall(tap *sim.Tap, clock *sim.Clock, w http.ResponseWr
 	call := Caller(r)
 	call.Service, call.Operation, call.Resource, call.Bytes = s.Name, operation, resourceName(body), len(body)
 	call.Write, call.Question = !s.Reads(operation), operation+string(body)
+	refusal := s.Refuse
+	if refusal == nil {
+		refusal = Refusal
+	}
 	tap.Serve(w, call, func(w http.ResponseWriter) { s.answerOperation(WithCall(r.Context(), call), clock, w, operation, body) },
-		func(w http.ResponseWriter, o sim.Outcome) { WriteError(clock, w, Refusal(o)) })
+		func(w http.ResponseWriter, o sim.Outcome) { WriteError(clock, w, refusal(o)) })
 }
 
 func (s JSONService) answerOperation(ctx context.Context, clock *sim.Clock, w http.ResponseWriter, operation string, body []byte) {

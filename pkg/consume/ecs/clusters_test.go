@@ -63,12 +63,12 @@ type census struct {
 }
 
 // tagged finds clusters by the environment's tag.
-type tagged struct {
+type finder struct {
 	clusters []string
 	err      error
 }
 
-func (t tagged) FindClusters(context.Context) ([]string, error) { return t.clusters, t.err }
+func (t finder) FindClusters(context.Context) ([]string, error) { return t.clusters, t.err }
 
 func (w *world) newCensus(env *manifest.Environment) census {
 	return census{w, ecs.NewClusters(w.client, nil, env, w.cache), w.clock.Now()}
@@ -113,7 +113,7 @@ func (w *world) defineWith(change func(*types.ContainerDefinition)) string {
 	return *out.TaskDefinition.TaskDefinitionArn
 }
 
-func (w *world) createServiceIn(cluster, name, td string, desired int32) {
+func (w *world) startServiceIn(cluster, name, td string, desired int32) {
 	w.t.Helper()
 	must(w.t, errorOf(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
 		Cluster: &cluster, ServiceName: &name, TaskDefinition: &td, DesiredCount: &desired,
@@ -184,7 +184,7 @@ func TestWhateverNamesASecretIsSeen(t *testing.T) {
 			w.runTask(td, 1)
 			w.clock.Advance(10 * time.Minute)
 			c := w.newCensus(environmentWith())
-			c.clusters = ecs.NewClusters(w.client, tagged{clusters: []string{"main"}}, environmentWith(), w.cache)
+			c.clusters = ecs.NewClusters(w.client, finder{clusters: []string{"main"}}, environmentWith(), w.cache)
 			old, recent := "", ""
 			if tt.old != "" {
 				old, recent = "ecs-family:main/other "+tt.old, "ecs-family:main/other "+tt.recent
@@ -224,7 +224,7 @@ func TestWhatStandsInNoManifestIsAStranger(t *testing.T) {
 	if got := describeHolds(c.look()); got != "" {
 		t.Errorf("with the consumer alone: %s", got)
 	}
-	w.createServiceIn("main", "canary", pinned, 0) // somebody may scale it up
+	w.startServiceIn("main", "canary", pinned, 0) // somebody may scale it up
 	w.runTask(pinned, 3)
 	w.clock.Advance(3 * time.Minute)
 	found := c.look()
@@ -291,21 +291,21 @@ func TestWhatReadersAreDeclaredForIsTold(t *testing.T) {
 func TestClustersAreFoundByTagsAndByMemory(t *testing.T) {
 	w := newWorld(t)
 	must(t, errorOf(w.client.CreateCluster(ctx(), &sdk.CreateClusterInput{ClusterName: aws.String("left")})))
-	w.createServiceIn("left", "old", w.defineWith(withSecret(bucketARN+":A::"+v1)), 1)
+	w.startServiceIn("left", "old", w.defineWith(withSecret(bucketARN+":A::"+v1)), 1)
 	env := environmentWith("api")
 	if got := describeHolds(w.newCensus(env).look()); got != "" {
 		t.Errorf("without a tag: %s", got)
 	}
 	for name, c := range map[string]struct {
-		tagged tagged
+		tagged finder
 		memory []plan.Remembered
 		want   string
 	}{
-		"by a tag":              {tagged{clusters: []string{"left", "main"}}, nil, "ecs:left/old " + apiSecret + "=1"},
-		"by memory":             {tagged{}, []plan.Remembered{{Secret: apiSecret, Location: "ecs:left/other"}}, "ecs:left/old " + apiSecret + "=1"},
-		"by a family's memory":  {tagged{}, []plan.Remembered{{Secret: apiSecret, Location: "ecs-family:left/jobs"}}, "ecs:left/old " + apiSecret + "=1"},
-		"a cluster that left":   {tagged{clusters: []string{"gone"}}, nil, ""},
-		"where tags are denied": {tagged{clusters: []string{"left"}, err: errors.New("denied")}, nil, "ecs unread " + sourceName + "=any " + apiSecret + "=any " + unseenName + "=any; ecs:left/old " + apiSecret + "=1"},
+		"by a tag":              {finder{clusters: []string{"left", "main"}}, nil, "ecs:left/old " + apiSecret + "=1"},
+		"by memory":             {finder{}, []plan.Remembered{{Secret: apiSecret, Location: "ecs:left/other"}}, "ecs:left/old " + apiSecret + "=1"},
+		"by a family's memory":  {finder{}, []plan.Remembered{{Secret: apiSecret, Location: "ecs-family:left/jobs"}}, "ecs:left/old " + apiSecret + "=1"},
+		"a cluster that left":   {finder{clusters: []string{"gone"}}, nil, ""},
+		"where tags are denied": {finder{clusters: []string{"left"}, err: errors.New("denied")}, nil, "ecs unread " + sourceName + "=any " + apiSecret + "=any " + unseenName + "=any; ecs:left/old " + apiSecret + "=1"},
 	} {
 		clusters := ecs.NewClusters(w.client, c.tagged, env, w.cache)
 		if got := describeHolds(census{w, clusters, w.clock.Now()}.look(c.memory...)); got != c.want {
@@ -319,8 +319,8 @@ func TestWhatCannotBeReadMayHaveAnything(t *testing.T) {
 	all := " " + sourceName + "=any " + apiSecret + "=any " + unseenName + "=any"
 	w := newWorld(t)
 	must(t, errorOf(w.client.CreateCluster(ctx(), &sdk.CreateClusterInput{ClusterName: aws.String("second")})))
-	w.createServiceIn("main", "one", w.defineWith(func(*types.ContainerDefinition) {}), 1)
-	w.createServiceIn("second", "two", w.defineWith(withSecret(bucketARN+":A::"+v1)), 1)
+	w.startServiceIn("main", "one", w.defineWith(func(*types.ContainerDefinition) {}), 1)
+	w.startServiceIn("second", "two", w.defineWith(withSecret(bucketARN+":A::"+v1)), 1)
 	w.clock.Advance(3 * time.Minute)
 	two := "ecs:second/two " + apiSecret + "=1"
 	for operation, want := range map[string]string{
@@ -328,7 +328,7 @@ func TestWhatCannotBeReadMayHaveAnything(t *testing.T) {
 		"ListTasks": "ecs:main unread" + all + "; " + two, "DescribeTasks": "ecs:main unread" + all + "; " + two,
 		"DescribeTaskDefinition": "ecs:main/one unread" + all + "; " + two,
 	} {
-		c := census{w, ecs.NewClusters(w.client, tagged{clusters: []string{"main", "second"}}, environmentWith(), ecs.NewCache()), w.clock.Now()}
+		c := census{w, ecs.NewClusters(w.client, finder{clusters: []string{"main", "second"}}, environmentWith(), ecs.NewCache()), w.clock.Now()}
 		failed := false
 		w.tap.OnCall(func(call sim.Call) sim.Fault {
 			if call.Operation == operation && !failed {
@@ -343,12 +343,12 @@ func TestWhatCannotBeReadMayHaveAnything(t *testing.T) {
 	}
 	w.tap.OnCall(nil)
 	gone := &forged{operation: "DescribeTaskDefinition", status: 400, body: `{"__type":"ClientException","message":"Unable to describe task definition."}`}
-	c := census{w, ecs.NewClusters(w.clientOver(gone), tagged{clusters: []string{"main"}}, environmentWith(), ecs.NewCache()), w.clock.Now()}
+	c := census{w, ecs.NewClusters(w.clientOver(gone), finder{clusters: []string{"main"}}, environmentWith(), ecs.NewCache()), w.clock.Now()}
 	if got := describeHolds(c.look()); got != "ecs:main/one"+all {
 		t.Errorf("a task definition that is gone: %s", got)
 	}
 	left := &forged{operation: "DescribeServices", status: 200, body: `{"services":[],"failures":[{"arn":"arn:aws:ecs:us-east-1:111111111111:service/main/one","reason":"ACCESS_DENIED"}]}`}
-	c.clusters = ecs.NewClusters(w.clientOver(left), tagged{clusters: []string{"main"}}, environmentWith(), ecs.NewCache())
+	c.clusters = ecs.NewClusters(w.clientOver(left), finder{clusters: []string{"main"}}, environmentWith(), ecs.NewCache())
 	if got := describeHolds(c.look()); got != "ecs:main/one"+all {
 		t.Errorf("a service that ECS does not describe: %s", got)
 	}
@@ -383,7 +383,7 @@ func TestPagesAndOrderDoNotMatter(t *testing.T) {
 		w := newWorld(t, sim.Lists{Seed: seed})
 		reads := w.defineWith(withSecret(bucketARN + ":A::" + v1))
 		for i := range 23 {
-			w.createServiceIn("main", fmt.Sprintf("s%02d", i), reads, 1)
+			w.startServiceIn("main", fmt.Sprintf("s%02d", i), reads, 1)
 		}
 		w.runTask(reads, 9)
 		w.clock.Advance(3 * time.Minute)
@@ -397,4 +397,15 @@ func TestPagesAndOrderDoNotMatter(t *testing.T) {
 			t.Errorf("seed %d: %s\nwant %s", seed, got, want)
 		}
 	}
+}
+
+// createOtherService makes another service of cluster main, without tasks, and tags it.
+func (w *world) createOtherService(name, td string, tags ...string) {
+	w.t.Helper()
+	in := &sdk.CreateServiceInput{Cluster: aws.String("main"), ServiceName: &name, TaskDefinition: &td, DesiredCount: aws.Int32(0)}
+	for _, t := range tags {
+		key, value, _ := strings.Cut(t, "=")
+		in.Tags = append(in.Tags, types.Tag{Key: &key, Value: &value})
+	}
+	must(w.t, errorOf(w.client.CreateService(ctx(), in)))
 }

@@ -18,6 +18,7 @@ import (
 
 	standin "github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/internal/standin/tagging"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -39,6 +40,7 @@ type world struct {
 	t       *testing.T
 	clock   *sim.Clock
 	svc     *standin.Service
+	index   *tagging.Index // of its tags
 	tap     *sim.Tap
 	client  *sdk.Client
 	consume *ecs.Service
@@ -56,8 +58,9 @@ var whole = sim.Lists{Whole: true}
 func newWorld(t *testing.T, lists ...sim.Lists) *world {
 	w := &world{t: t, clock: sim.NewClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)), broken: map[string]bool{}, history: history.History{ARN: bucketARN}, cache: ecs.NewCache()}
 	w.tap = sim.NewTap(w.clock)
+	w.index = tagging.New(tagging.Config{Clock: w.clock, Lists: append(lists, sim.Lists{})[0]})
 	svc := standin.New(standin.Config{
-		Clock: w.clock, Account: "111111111111", Region: "us-east-1", Lists: append(lists, sim.Lists{})[0],
+		Clock: w.clock, Account: "111111111111", Region: "us-east-1", Lists: append(lists, sim.Lists{})[0], Tagged: w.index.Note,
 		Resolve: func(valueFrom string) (string, error) {
 			if w.broken[valueFrom[strings.LastIndex(valueFrom, ":")+1:]] {
 				return "", errors.New("retrieved secret from Secrets Manager did not contain json key")
