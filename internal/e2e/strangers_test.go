@@ -34,8 +34,8 @@ func (s *scene) presentDefinition() string {
 	return *out.Services[0].TaskDefinition
 }
 
-// awaitVeto replaces a value and watches until only a stranger keeps the old one, two hours long, and returns the report.
-func (s *scene) awaitVeto(stranger string) plan.Report {
+// awaitVeto replaces a value and watches until a stranger keeps the old one, two hours long. do is in what is said about it.
+func (s *scene) awaitVeto(stranger, do string) {
 	s.t.Helper()
 	s.putFresh("vendor", "VENDOR_KEY")
 	vetoed := func(r plan.Report) bool {
@@ -49,14 +49,13 @@ func (s *scene) awaitVeto(stranger string) plan.Report {
 	if len(owed) != 1 || len(owed[0].Blocked) == 0 || owed[0].Blocked[0].Reason != plan.Stranger || !slices.Contains(owed[0].HeldBy, stranger) {
 		s.t.Errorf("two hours later: %+v", owed)
 	}
-	if i := slices.IndexFunc(r.Strangers, func(one plan.StrangerReport) bool { return one.Name == stranger }); i < 0 || !strings.Contains(r.Strangers[i].Detail, "rotary dismiss production "+stranger) {
+	if i := slices.IndexFunc(r.Strangers, func(one plan.StrangerReport) bool { return one.Name == stranger }); i < 0 || !strings.Contains(r.Strangers[i].Detail, do) {
 		s.t.Errorf("strangers: %+v", r.Strangers)
 	}
 	if !slices.ContainsFunc(r.Alarms, func(a plan.Alarm) bool { return a.Name == plan.StrangerRuns && a.Subject == stranger }) {
 		s.t.Errorf("alarms: %+v", r.Alarms)
 	}
 	s.nobodyRefused()
-	return r
 }
 
 // A second service on rotary's own pinned revision, as people make a canary: the old credential lives until it is gone.
@@ -70,7 +69,7 @@ func TestASecondServiceOnAPinnedRevisionKeepsItsCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Advance(5 * time.Minute)
-	s.awaitVeto("ecs:main/api-canary")
+	s.awaitVeto("ecs:main/api-canary", "rotary dismiss production ecs:main/api-canary --for")
 	if _, err := client.DeleteService(t.Context(), &ecs.DeleteServiceInput{Cluster: &c.Cluster, Service: aws.String("api-canary"), Force: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +88,7 @@ func TestATaskThatSomebodyRunsKeepsItsCredential(t *testing.T) {
 	}
 	s.Advance(5 * time.Minute)
 	family := td[strings.LastIndex(td, "/")+1 : strings.LastIndex(td, ":")]
-	s.awaitVeto("ecs-family:main/" + family)
+	s.awaitVeto("ecs-family:main/"+family, "aws ecs stop-task --cluster main --task")
 	if _, err := client.StopTask(t.Context(), &ecs.StopTaskInput{Cluster: &c.Cluster, Task: out.Tasks[0].TaskArn}); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +111,7 @@ func TestAServiceThatReadsASourceItselfKeepsItsCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Advance(10 * time.Minute)
-	s.awaitVeto("ecs:main/api")
+	s.awaitVeto("ecs:main/api", "consumer api is declared there, and not on that: start it again")
 	c := s.ownService()
 	if _, err := s.newECSClient().UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: &c.Cluster, Service: &c.Service, ForceNewDeployment: true}); err != nil {
 		t.Fatal(err)
@@ -126,5 +125,45 @@ func TestAServiceThatReadsASourceItselfKeepsItsCredential(t *testing.T) {
 	if err := s.DeployDefinition(t.Context(), "api", definition); err != nil {
 		t.Fatal(err)
 	}
+	s.finishScenario()
+}
+
+// A consumer is taken out of the manifest, and forgotten; its service runs on, in a cluster that nobody names any more. The
+// tag that rotary put on it finds the cluster. A person dismisses it for a day: then the credential may die, and not
+// before.
+func TestAServiceInAClusterThatNobodyNamesKeepsItsCredential(t *testing.T) {
+	t.Parallel()
+	s := openConverged(t, strings.Replace(service, "consumers:\n", "consumers:\n  left: {bucket: api-secrets, ecs: {cluster: former, service: left, container: app}}\n", 1))
+	if err := s.Redeploy(t.Context(), []byte(service)); err != nil {
+		t.Fatal(err)
+	}
+	s.Advance(time.Minute)
+	forgetting, err := s.operator().FindForgettable(t.Context(), plan.Reads, "left")
+	if err == nil {
+		err = s.operator().Forget(t.Context(), forgetting, "arn:aws:iam::222222222222:user/ann")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.awaitVeto("ecs:former/left", "rotary dismiss production ecs:former/left --for")
+	if _, err := s.operator().Dismiss(t.Context(), "ecs:former/left", 24*time.Hour, "arn:aws:iam::222222222222:user/ann"); err != nil {
+		t.Fatal(err)
+	}
+	s.watchUntil(time.Hour, "the old version is safe to revoke", waitsByHand("vendor", 1))
+	r := s.readReport()
+	if i := slices.IndexFunc(r.Strangers, func(one plan.StrangerReport) bool { return one.Name == "ecs:former/left" }); i < 0 || r.Strangers[i].Dismissed == nil || r.Strangers[i].Dismissed.By != "arn:aws:iam::222222222222:user/ann" {
+		t.Errorf("strangers: %+v", r.Strangers)
+	}
+	if slices.ContainsFunc(r.Alarms, func(a plan.Alarm) bool { return a.Name == plan.StrangerRuns }) {
+		t.Errorf("alarms: %+v", r.Alarms)
+	}
+	s.Advance(25 * time.Hour)
+	if owed := owedReports(s.readReport(), "vendor"); len(owed) != 1 || owed[0].Blocked[0].Reason != plan.Stranger {
+		t.Errorf("a day later: %+v", owed)
+	}
+	if _, err := s.newECSClient().DeleteService(t.Context(), &ecs.DeleteServiceInput{Cluster: aws.String("former"), Service: aws.String("left"), Force: aws.Bool(true)}); err != nil {
+		t.Fatal(err)
+	}
+	s.revokeByHand("vendor", 1)
 	s.finishScenario()
 }

@@ -19,6 +19,8 @@ type SeenStranger struct {
 	Stop string // how a person stops it: a command, or words
 	// Unread: the place did not answer. Nobody can dismiss what is not known.
 	Unread bool
+	// Consumer is a consumer that the manifest declares at the very place, on something else: nobody can dismiss that.
+	Consumer string
 	// Reader is the consumer that declares it as readers, by the role that reads: nobody need declare it again. What it was
 	// seen to run is a veto all the same.
 	Reader string
@@ -48,15 +50,17 @@ func (h Holding) mayHave(secret, version string) bool {
 
 // describe says what it is and what a person does about it.
 func (t SeenStranger) describe(s State) string {
-	if t.Unread {
+	switch {
+	case t.Unread:
 		return t.Why
-	}
-	text := t.Why
-	if t.Reader != "" {
-		return fmt.Sprintf("%s; it reads as consumer %s: restart it, or stop it: %s", text, t.Reader, t.Stop)
+	case t.Reader != "":
+		return fmt.Sprintf("%s; it reads as consumer %s: start it again, or stop it: %s", t.Why, t.Reader, t.Stop)
+	case t.Consumer != "":
+		return fmt.Sprintf("%s; consumer %s is declared there, and not on that: start it again, deploy it without, or declare "+
+			"readers with its role", t.Why, t.Consumer)
 	}
 	return fmt.Sprintf("%s; it is no consumer in the manifest: declare it as a consumer or a reader, stop it (%s), or "+
-		"rotary dismiss %s %s --for 7d", text, t.Stop, s.Environment, t.Name)
+		"rotary dismiss %s %s --for 7d", t.Why, t.Stop, s.Environment, t.Name)
 }
 
 // reason is why what it may have stays.
@@ -166,6 +170,8 @@ type StrangerReport struct {
 	Detail string `json:"detail"`
 	// Unseen: it is a place that did not answer, and anything may run there.
 	Unseen bool `json:"unseen,omitempty"`
+	// Consumer is a consumer that the manifest declares at the very place, on something else: nobody can dismiss that.
+	Consumer string
 	// Reader is the consumer that declares it as readers.
 	Reader string `json:"reader,omitempty"`
 	// Secrets are those of which it may have something, sorted.
@@ -216,6 +222,7 @@ func (s State) describeDismissal(t SeenStranger) *DismissalReport {
 
 // Remembered is a place where the tags of a bucket remember a consumer that the manifest does not have there any more.
 type Remembered struct {
+	Name     string // of the consumer
 	Secret   string // the name of the bucket's
 	Location string
 }

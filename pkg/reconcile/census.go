@@ -16,7 +16,7 @@ func (o observer) prepareCensus(ctx context.Context, s plan.State) {
 	var remembered []plan.Remembered
 	for _, b := range s.Buckets {
 		for _, r := range b.FindDepartures() {
-			remembered = append(remembered, plan.Remembered{Secret: b.Want.Secret, Location: r.Location})
+			remembered = append(remembered, plan.Remembered{Name: r.Name, Secret: b.Want.Secret, Location: r.Location})
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, censusTimeout)

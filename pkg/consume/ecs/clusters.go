@@ -55,6 +55,7 @@ type Clusters struct {
 
 // readerAt is a consumer at its place: what it has of its secret is seen there.
 type readerAt struct {
+	name     string
 	secret   string   // its name
 	location string   // ecs:CLUSTER/SERVICE or ecs-family:CLUSTER/FAMILY
 	others   []string // containers there that the manifest names for other consumers
@@ -96,13 +97,13 @@ func (c *Clusters) listReaders(remembered []plan.Remembered) []readerAt {
 	for _, consumer := range c.environment.Consumers {
 		if location := locationOf(consumer); location != "" {
 			b, _ := c.environment.Bucket(consumer.Bucket)
-			all = append(all, readerAt{b.Secret, location, c.environment.OtherContainers(consumer)})
+			all = append(all, readerAt{consumer.Name, b.Secret, location, c.environment.OtherContainers(consumer)})
 		}
 	}
 	for _, r := range remembered {
 		moved, ok := manifest.Consumer{}.MovedTo(r.Location, c.environment.Name)
 		if location := locationOf(moved); ok && location != "" {
-			all = append(all, readerAt{r.Secret, location, nil})
+			all = append(all, readerAt{r.Name, r.Secret, location, nil})
 		}
 	}
 	return all

@@ -268,8 +268,8 @@ func TestADeclaredServiceMayBeAStrangerToASource(t *testing.T) {
 	if got, want := describeHolds(found), "ecs:main/api "+sourceName+"=1,2"; got != want {
 		t.Errorf("found %s, want %s", got, want)
 	}
-	if found[0].Stop != "deploy it without" {
-		t.Errorf("stop it by %q", found[0].Stop)
+	if found[0].Consumer != "api" {
+		t.Errorf("declared there is %q", found[0].Consumer)
 	}
 }
 

@@ -57,7 +57,7 @@ type running struct {
 	location   string
 	cluster    string
 	service    string // "" for tasks of none
-	declared   bool   // consumers are declared at the service
+	consumer   string // one that is declared, or remembered, at the place; "" for none
 	alive      bool   // ECS describes the service, and it is not INACTIVE
 	tasks      []types.Task
 	playing    map[string]time.Time // task definitions: since when the first task is there that runs it; now where none is
@@ -104,7 +104,9 @@ func (c *Clusters) listRunning(ctx context.Context, look *clusterLook) []running
 	}
 	var list []running
 	for _, r := range all {
-		r.declared = slices.ContainsFunc(c.readers, func(at readerAt) bool { return at.location == r.location })
+		if i := slices.IndexFunc(c.readers, func(at readerAt) bool { return at.location == r.location }); i >= 0 {
+			r.consumer = c.readers[i].name
+		}
 		list = append(list, *r)
 	}
 	return list
@@ -160,7 +162,7 @@ type attemptsOnly struct {
 func (c *Clusters) judgeRunning(
 	ctx context.Context, r running, secrets []history.History,
 ) (t plan.SeenStranger, strange bool) {
-	t = plan.SeenStranger{Name: r.location, Stop: r.stopCommand()}
+	t = plan.SeenStranger{Name: r.location, Stop: r.stopCommand(), Consumer: r.consumer}
 	held := map[string]map[string]bool{}
 	var words []string
 	readers := map[string]bool{}
@@ -169,7 +171,8 @@ func (c *Clusters) judgeRunning(
 		if err != nil {
 			_, gone := errors.AsType[*types.ClientException](err)
 			why := fmt.Sprintf("%s, and ECS does not describe that: %s", r.describeTasks(arn), awserr.Legible(err))
-			return plan.SeenStranger{Name: t.Name, Why: why, Stop: t.Stop, Unread: !gone, Holds: plan.HoldAny(secrets)}, true
+			t.Why, t.Unread, t.Holds = why, !gone, plan.HoldAny(secrets)
+			return t, true
 		}
 		for _, u := range c.findStrange(r, kept, secrets) {
 			h := findSecret(secrets, u.secret)
@@ -186,7 +189,7 @@ func (c *Clusters) judgeRunning(
 	if why := r.unknownReason(); why != "" {
 		words = append(words, why)
 		t.Why, t.Unread, t.Holds = strings.Join(words, "; "), r.unreadable != nil, plan.HoldAny(secrets)
-		return t, !r.declared || len(words) > 1 // its consumer tells the same
+		return t, r.consumer == "" || len(words) > 1 // its consumer tells the same
 	}
 	for _, name := range slices.Sorted(maps.Keys(held)) {
 		t.Holds = append(t.Holds, plan.Holding{Secret: name, Versions: slices.Sorted(maps.Keys(held[name]))})
@@ -287,8 +290,6 @@ func (r running) unknownReason() string {
 // stopCommand returns what stops what runs.
 func (r running) stopCommand() string {
 	switch {
-	case r.declared:
-		return "deploy it without"
 	case r.service != "":
 		return fmt.Sprintf("aws ecs delete-service --force --cluster %s --service %s", r.cluster, r.service)
 	case len(r.tasks) == 1:
