@@ -291,6 +291,7 @@ func (w *World) mendEverything() {
 	clear(w.hidden)
 	w.doAction("calm")
 	w.completeAll()
+	w.doAction("gone")
 	w.doAction("pass")
 	for _, s := range w.Env.Sources {
 		w.doAction("unretain " + s.Name)

@@ -26,6 +26,8 @@ var drawn = []weighted{
 	{"edit dashboard", 2}, {"foreign dashboard", 1}, {"failbuild dashboard", 2}, {"rollback dashboard", 2}, {"promote dashboard", 2}, {"push dashboard", 2},
 	{"outage vercel", 1}, {"outage github", 1}, {"outage ecs", 1}, {"mend", 4},
 	{"retain db", 1}, {"unretain db", 2},
+	{"canary api", 2}, {"runtask api", 2}, {"exile api", 1}, {"direct api", 1}, {"gone", 5},
+	{"dismiss ecs:main/api-canary", 1}, {"dismiss ecs-family:main/api-production", 1},
 }
 
 // months is the number of rotations in a random schedule, each with what comes with it, ten days apart.
@@ -85,5 +87,5 @@ var faultNames = []string{"crash before", "crash after", "lost", "late", "thrott
 var meanwhile = []string{
 	"put db", "put vendor", "release api", "redeploy api", "deployold api", "deployold api 1", "copy api", "paste api", "deploy api", "restart api",
 	"queue ci", "start ci", "complete ci",
-	"edit ci", "edit dashboard", "wait 30s", "wait 3m",
+	"edit ci", "edit dashboard", "wait 30s", "wait 3m", "canary api", "runtask api", "direct api", "gone",
 }
