@@ -163,6 +163,7 @@ var looked = map[string]string{
 	plan.FrozenSecret:      "One source or one bucket cannot be read or used. It keeps what it has, and nothing else stops",
 	plan.LabelsFilling:     "A secret carries 15 or more of the 20 labels that Secrets Manager allows",
 	plan.RetirementFailed:  "Ending an old credential has failed three times or more, and it is still accepted",
+	plan.StrangerRuns:      "Something runs on a secret of the environment and stands in no manifest",
 }
 
 // alarmOnState returns an alarm that two of three periods of passes raise: once is no incident, because the next pass

@@ -205,20 +205,23 @@ func isNameByte(text string, i int) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_/.", c) >= 0
 }
 
+// strangerSkew is startSkew for what rotary has not started: nobody else compares its tasks with what is current.
+const strangerSkew = time.Minute
+
 // versionsOf returns the versions of the secret that a task may have which was created at began, or since; zero where
 // that is not known.
 //
 //	the use           | the task may have
 //	------------------|------------------------------------------------------
 //	pins a version    | that one
-//	follows current   | every labelled version whose PAST is later than began, less startSkew
+//	follows current   | every labelled version whose PAST is later than began, less strangerSkew
 //	another label     | every labelled version
 func (u use) versionsOf(h history.History, began time.Time) []string {
 	switch {
 	case u.version != "":
 		return []string{u.version}
-	case u.follows():
-		return currentSince(h.Versions, began)
+	case u.follows() && !began.IsZero():
+		return currentSince(h.Versions, began.Add(startSkew-strangerSkew))
 	}
 	return currentSince(h.Versions, time.Time{})
 }

@@ -69,7 +69,7 @@ func (at place) listReferences(o outline) []reference {
 
 // startSkew is the most by which ECS's clock may be ahead of Secrets Manager's where a task's start is compared with a
 // label's time, and by which a read may be answered as before a swap: some seconds in AWS.
-const startSkew = time.Minute
+const startSkew = 30 * time.Second
 
 // currentSince returns the labelled versions of the bucket that may have been current at any time since began: that is
 // every labelled version, without those that were seen not to be current before. Zero is any time.
