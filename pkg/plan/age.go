@@ -126,7 +126,7 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 	if s.Mode == manifest.Observe {
 		return
 	}
-	seen := !slices.ContainsFunc(s.readersOf(b), Consumer.isUnseen)
+	withdrawable := !slices.ContainsFunc(s.readersOf(b), Consumer.isUnseen)
 	for _, v := range b.Versions {
 		is, startable := stageOf(v), s.isInPlay(v.ID) || s.isDeployable(v.ID)
 		switch {
@@ -140,7 +140,7 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 			p.changeStage(b, v, b.TimedLabel(history.Past, pastSince(s, b.History, v), v.ID))
 		case len(listStageLabels(v)) > 1:
 			p.changeStage(b, v, findStageLabel(v))
-		case is == isPast && seen && !s.isInPlay(v.ID) && !s.mayRunUndeclared(b, v.ID):
+		case is == isPast && withdrawable && !s.isInPlay(v.ID) && !s.mayRunUndeclared(b, v.ID):
 			p.withdrawOrWait(s, b, v)
 		case is == isGone:
 			p.dropGone(s, b, v)
@@ -284,7 +284,10 @@ func (s State) listUnlabelled(b Bucket) []string {
 // isInPlay reports whether any consumer, or a stranger, runs the version, is rolling to it, or could roll back to it: of
 // whatever bucket, because the manifest may have moved it to another one since.
 func (s State) isInPlay(version string) bool {
-	return s.isHeldUndeclared(version) || slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
+	if s.isHeldUndeclared(version) {
+		return true
+	}
+	return slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
 		return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.hasInPlay(version) })
 	})
 }
