@@ -164,6 +164,7 @@ var looked = map[string]string{
 	plan.LabelsFilling:     "A secret carries 15 or more of the 20 labels that Secrets Manager allows",
 	plan.StrangerReads:     "Somebody reads a secret, by CloudTrail, who is in no manifest",
 	plan.RetirementFailed:  "Ending an old credential has failed three times or more, and it is still accepted",
+	plan.StrangerRuns:      "Something runs on a secret of the environment and stands in no manifest",
 }
 
 // alarmOnState returns an alarm that two of three periods of passes raise: once is no incident, because the next pass

@@ -87,6 +87,7 @@ func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 		"frozen-secret":      {once, keepsState, "and when it is over"},
 		"labels-filling":     {once, keepsState, "and when it is over"},
 		"retirement-failed":  {once, keepsState, "and when it is over"},
+		"stranger-runs":      {once, keepsState, "and when it is over"},
 		"dead-letters":       {once, nothingDone, "and when it is over"},
 		"undelivered":        {once, nothingDone, "and when it is over"},
 		"queue-old":          {once, nothingDone, "and when it is over"},

@@ -128,14 +128,14 @@ func (s *session) isDeployed() (bool, error) {
 
 // newPass is a pass that runs here. It reads the trail only where nothing is retired without that.
 func (s *session) newPass(accept []string, dryRun bool) reconcile.Pass {
-	secrets := store.New(s.secretsClient())
+	secrets, clusters := store.New(s.secretsClient()), consume.Clusters(s.cfg, s.env)
 	var watch reconcile.Trail
 	if s.env.ReadersRule == manifest.ReadersVeto && !dryRun {
 		watch = lookup.NewWatch(lookup.New(s.cfg, lookup.FromEnv(os.Getenv)))
 	}
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
-		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env), Trail: watch,
+		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv), clusters), Census: clusters, Trail: watch,
 		Advancer: s.newDirect(secrets), SignIn: consume.SignIn(s.cfg, consume.FromEnv(os.Getenv)),
 	}
 }

@@ -93,7 +93,7 @@ func TestAStrangerInTheTrailVetoes(t *testing.T) {
 	s.rotateSource("session")
 	s.Advance(2 * time.Hour)
 	owed := owedReports(s.readReport(), "session")
-	if len(owed) != 1 || owed[0].Version != first || !slices.ContainsFunc(owed[0].Blocked, func(w plan.Wait) bool { return w.Reason == plan.Witness }) {
+	if len(owed) != 1 || owed[0].Version != first || !slices.ContainsFunc(owed[0].Blocked, func(w plan.Wait) bool { return w.Reason == plan.Trail }) {
 		t.Fatalf("while nobody may look at the trail:\n%s", describeReport(s.readReport()))
 	}
 	heal()

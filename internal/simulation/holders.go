@@ -25,9 +25,10 @@ func matchCredential(credential string) func(text string) bool {
 // or reads, what may be started, what a person or a pipeline can deploy, and what has not landed yet.
 func (w *World) listHolders(holds func(text string) bool) (who []string) {
 	if w.fleet == nil {
-		who = slices.Concat(w.region().ECS.Holders(holds), w.GitHub.Holders(holds), w.Vercel.Holders(holds))
+		tasks := slices.DeleteFunc(w.region().ECS.Holders(holds), w.isDismissedTask)
+		who = slices.Concat(tasks, w.GitHub.Holders(holds), w.Vercel.Holders(holds))
 		for _, s := range slices.Concat(w.region().ECS.Startable(), w.listDeployable()) {
-			if w.startsWith(s, holds) {
+			if w.startsWith(s, holds) && (s.Service == "" || !w.isDismissed(s.Service, "")) {
 				who = append(who, s.Why+" "+s.TaskDefinition)
 			}
 		}

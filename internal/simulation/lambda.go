@@ -54,28 +54,37 @@ func (w *World) newOpener() reconcile.Opener {
 	others := consume.Opener(w.Config(w.Env.Account, w.Env.Region), consume.Endpoints{
 		GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport,
 		Pause: func(context.Context, time.Duration) error { return nil },
-	})
-	if w.definitions == nil {
-		w.definitions = ecs.NewCache() // of a function that stays warm
-	}
+	}, nil)
+	clusters := w.lookingAtClusters()
 	return func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 		if c.ECS == nil {
 			return others(c, o)
 		}
 		client := w.region().ECS.Direct(w.Tap, propagateLambda)
-		return ecs.New(client, c, o.Environment, o.Secret, o.Now, ecs.Share(w.definitions), ecs.Revisions(o.Revisions)), nil
+		return ecs.New(client, c, o.Environment, o.Secret, o.Now, ecs.From(clusters), ecs.Revisions(o.Revisions)), nil
 	}
 }
 
-// newCensus looks for services of rotary's in no manifest. The fleet has none.
+// newCensus looks for whatever runs in the clusters. The fleet has none.
 func (w *World) newCensus() reconcile.Census {
 	if w.fleet != nil {
 		return nil
 	}
-	cfg := w.Config(w.Env.Account, w.Env.Region)
-	cfg.Credentials = credentials.NewStaticCredentialsProvider(w.Env.Account, "secret", propagateLambda)
-	tagged := ecs.NewTaggedClusters(resourcegroupstaggingapi.NewFromConfig(cfg), w.Env)
-	return ecs.NewCensus(w.region().ECS.Direct(w.Tap, propagateLambda), tagged, w.Env)
+	return w.lookingAtClusters()
+}
+
+// lookingAtClusters returns the look at the clusters of the environment, of a function that stays warm.
+func (w *World) lookingAtClusters() *ecs.Clusters {
+	if w.definitions == nil {
+		w.definitions = ecs.NewCache()
+	}
+	if w.clusters == nil || w.clustersOf != w.Env {
+		cfg := w.Config(w.Env.Account, w.Env.Region)
+		cfg.Credentials = credentials.NewStaticCredentialsProvider(w.Env.Account, "secret", propagateLambda)
+		tagged := ecs.NewTaggedClusters(resourcegroupstaggingapi.NewFromConfig(cfg), w.Env)
+		w.clusters, w.clustersOf = ecs.NewClusters(w.region().ECS.Direct(w.Tap, propagateLambda), tagged, w.Env, w.definitions), w.Env
+	}
+	return w.clusters
 }
 
 // noteInvocation begins an invocation of lambdas/rotate.

@@ -27,6 +27,7 @@ var (
 	besideTheDrivers = slices.Concat(besideTheFleet, []string{
 		"put vendor", "back vendor", "put admin", "restart api", "queue ci", "start ci", "complete ci", "edit ci", "foreign ci",
 		"deploy api", "force api", "blind api", "sight api", "blind ci", "sight ci", "edit dashboard", "foreign dashboard", "failbuild dashboard", "rollback dashboard", "promote dashboard", "push dashboard",
+		"canary api", "runtask api", "exile api", "direct api",
 	})
 )
 

@@ -305,6 +305,7 @@ func (w *World) mendEverything() {
 	w.doAction("calm")
 	w.completeAll()
 	w.logEverybodyOut()
+	w.doAction("gone")
 	w.doAction("pass")
 	for _, s := range w.Env.Sources {
 		w.doAction("unretain " + s.Name)

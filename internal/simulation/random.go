@@ -27,6 +27,8 @@ var drawn = []weighted{
 	{"outage vercel", 1}, {"outage github", 1}, {"outage ecs", 1}, {"mend", 4},
 	{"retain db", 1}, {"unretain db", 2},
 	{"login db", 2}, {"logout db", 2}, {"allow db", 2},
+	{"canary api", 2}, {"runtask api", 2}, {"exile api", 1}, {"direct api", 1}, {"gone", 5},
+	{"dismiss ecs:main/api-canary", 1}, {"dismiss ecs-family:main/api-production", 1},
 }
 
 // months is the number of rotations in a random schedule, each with what comes with it, ten days apart.
@@ -86,5 +88,5 @@ var faultNames = []string{"crash before", "crash after", "lost", "late", "thrott
 var meanwhile = []string{
 	"put db", "put vendor", "release api", "redeploy api", "deployold api", "deployold api 1", "copy api", "paste api", "deploy api", "restart api",
 	"queue ci", "start ci", "complete ci",
-	"edit ci", "edit dashboard", "wait 30s", "wait 3m",
+	"edit ci", "edit dashboard", "wait 30s", "wait 3m", "canary api", "runtask api", "direct api", "gone",
 }

@@ -83,6 +83,37 @@ func whatOthersDeploy() []Scenario {
 			pass
 			sight ci
 			settle`)},
+		{Name: "strangers run", Manifest: "twins", Thin: 7, Schedule: MustParse(`
+			canary api
+			runtask worker-a
+			exile api
+			wait 2m
+			rotate db
+			pass
+			wait 5m
+			pass
+			wait 20m
+			pass
+			direct worker-b
+			gone
+			pass
+			wait 20m
+			settle`)},
+		{Name: "strangers are dismissed", Manifest: "main", Thin: 11, Schedule: MustParse(`
+			canary api
+			runtask api
+			wait 2m
+			rotate db
+			pass
+			wait 5m
+			pass
+			dismiss ecs:main/api-canary
+			dismiss ecs-family:main/api-production
+			pass
+			wait 20m
+			pass
+			wait 1h
+			settle`)},
 		{Name: "two logins in one bucket", Manifest: "two-logins", Thin: 5, Schedule: MustParse(`
 			rotate db
 			pass

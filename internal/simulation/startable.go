@@ -14,6 +14,9 @@ import (
 func (w *World) checkStartable() {
 	all := append(w.region().ECS.Startable(), w.listDeployable()...)
 	for _, s := range all {
+		if s.Service != "" && w.isDismissed(s.Service, "") {
+			continue
+		}
 		for _, name := range w.listUnlabelled(s) {
 			w.noteViolation("S3 %s %s pins %s to a version without a label", s.Why, s.TaskDefinition, name)
 		}

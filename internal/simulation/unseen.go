@@ -1,8 +1,6 @@
 package simulation
 
 import (
-	"strings"
-
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
@@ -32,18 +30,13 @@ func showConsumer(w *World, args []string) error {
 	return nil
 }
 
-// isHidden reports whether a call is about a consumer that rotary may not see, and about nothing else.
+// isHidden reports whether a call is about a consumer that rotary may not see, alone or among others: AWS denies the whole
+// call then.
 func (w *World) isHidden(c sim.Call) bool {
 	for _, consumer := range w.hidden {
-		if isAbout(c, consumer) && !isBatch(c) {
+		if isAbout(c, consumer) {
 			return true
 		}
 	}
 	return false
-}
-
-// isBatch reports whether a call describes several services.
-func isBatch(c sim.Call) bool {
-	_, named, _ := strings.Cut(c.Question, "\nof\n") // the cluster, and the services
-	return c.Service == "ecs" && c.Operation == "DescribeServices" && strings.Count(named, "\n") > 1
 }

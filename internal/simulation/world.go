@@ -32,7 +32,9 @@ type World struct {
 	fleet map[string]*member // in place of the drivers; nil where they are real
 	rng   *rand.Rand
 
-	definitions *ecsdriver.Cache // of what drivers of ECS have learned
+	definitions *ecsdriver.Cache    // of what drivers of ECS have learned
+	clusters    *ecsdriver.Clusters // the look at them, of the environment clustersOf
+	clustersOf  *manifest.Environment
 
 	databases map[string]*database // by source
 	vendors   map[string]*vendor   // by source
@@ -61,6 +63,7 @@ type World struct {
 	readings     []reading                    // of sources and buckets, that somebody goes on with
 	copies       map[string]copied            // what a pipeline has taken from a service, by consumer
 	business     *sim.Timer                   // when pipelines deploy next; nil: they are calm
+	accepted     []string                     // strangers whose credentials may die: a person has said so
 	hidden       map[string]manifest.Consumer // consumers that rotary may not see
 	shared       map[string]string            // keys that hold the login of a database's source beside its own: the source, by key
 	repositories []string                     // that were made after the world
@@ -135,9 +138,9 @@ func (w *World) setUp(ctx context.Context, s Scenario) error {
 }
 
 // noteRefusal checks S1: it notes a violation, but where it was said before that a credential ends before everybody has
-// followed.
+// followed, or that it may end under this stranger.
 func (w *World) noteRefusal(r standin.Refusal) {
-	if !w.isExcused(r.Target) {
+	if !w.isExcused(r.Target) && !w.isDismissedTask(r.Who) {
 		w.noteViolation("S1 %s", r)
 	}
 }

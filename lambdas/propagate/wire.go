@@ -27,7 +27,8 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	schedule := pipeline.NewSchedule(env, scheduler.NewFromConfig(cfg), os.Getenv("ROTARY_QUEUE_ARN"),
 		os.Getenv("ROTARY_SCHEDULER_ROLE_ARN"))
 	sinks := consume.FromEnv(os.Getenv)
-	open, signIn := consume.Opener(cfg, sinks), consume.SignIn(cfg, sinks)
+	clusters := consume.Clusters(cfg, env)
+	open, signIn := consume.Opener(cfg, sinks, clusters), consume.SignIn(cfg, sinks)
 	receipts := consume.Receipts(env, sinks)
 	h := handler{
 		// Lambda itself sets this variable: no setting that a deploy could forget makes the look function a writer.
@@ -45,7 +46,7 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	h.pass = func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
 		return reconcile.Pass{
 			Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)),
-			Open: open, Census: consume.Census(cfg, env), Receipts: receipts, Trail: watch, Advancer: invoke, SignIn: signIn,
+			Open: open, Census: clusters, Receipts: receipts, Trail: watch, Advancer: invoke, SignIn: signIn,
 			Followed: h.logFollowed, AcceptRemovals: accept, DryRun: dryRun,
 		}.Run(ctx)
 	}

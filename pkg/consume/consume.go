@@ -3,7 +3,6 @@ package consume
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -45,10 +44,14 @@ func FromEnv(get func(string) string) Endpoints {
 	}
 }
 
-// Opener returns the function that opens the driver of a consumer. Neither makes a call. What drivers of ECS learn of
-// task definitions, whose content never changes, is kept for as long as the Opener is.
-func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
+// Opener returns the function that opens the driver of a consumer. Neither makes a call. Drivers of ECS look with clusters,
+// the census of the same passes; where that is nil each looks by itself. What they learn of task definitions, whose content
+// never changes, is kept for as long as the Opener is.
+func Opener(cfg aws.Config, at Endpoints, clusters *ecs.Clusters) reconcile.Opener {
 	known := ecs.Share(ecs.NewCache())
+	if clusters != nil {
+		known = ecs.From(clusters)
+	}
 	kinds := map[string]reconcile.Opener{
 		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Secret, o.Now, known, ecs.Revisions(o.Revisions)), nil
@@ -71,10 +74,10 @@ func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 	}
 }
 
-// Census returns the census of the services that the environment's manifest has forgotten. It makes no call.
-func Census(cfg aws.Config, env *manifest.Environment) reconcile.Census {
+// Clusters returns the census of what runs in ECS, for the passes over an environment in this process. It makes no call.
+func Clusters(cfg aws.Config, env *manifest.Environment) *ecs.Clusters {
 	tagged := ecs.NewTaggedClusters(resourcegroupstaggingapi.NewFromConfig(cfg), env)
-	return ecs.NewCensus(awsecs.NewFromConfig(cfg), tagged, env)
+	return ecs.NewClusters(awsecs.NewFromConfig(cfg), tagged, env, ecs.NewCache())
 }
 
 // Receipts returns the census of the repositories and organizations that the environment's manifest has forgotten. It
@@ -91,15 +94,14 @@ type receiptCensus struct {
 }
 
 // Receipts implements reconcile.ReceiptCensus. Whatever could not be looked at is as it was seen before.
-func (r *receiptCensus) Receipts(ctx context.Context, key func(string) secret.Value, now time.Time) (all []plan.Seen) {
-	r.now = now
-	found, _ := r.github.Look(ctx, key, now)
+func (r *receiptCensus) Receipts(
+	ctx context.Context, key func(string) secret.Value, now time.Time,
+) (all []plan.Receipt, err error) {
+	found, err := r.github.Look(ctx, key, now)
 	for _, s := range found {
-		all = append(all, plan.Seen{Consumer: s.Location, InPlay: s.Versions, Unknown: fmt.Sprintf(
-			"it has secrets of this environment by its receipt, seen at %s, and stands in no manifest: put it back under "+
-				"consumers, or delete its secrets and the variable ROTARY_RECEIPT there", s.SeenAt.UTC().Format("15:04 on 2 Jan"))})
+		all = append(all, plan.Receipt{Location: s.Location, Versions: s.Versions, SeenAt: s.SeenAt})
 	}
-	return all
+	return all, err
 }
 
 // listGitHubOptions returns the options with which everything of GitHub is opened.

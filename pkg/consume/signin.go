@@ -22,7 +22,7 @@ import (
 //	the sink answers the look                  | accepted
 //	anything else                              | unknown
 func SignIn(cfg aws.Config, at Endpoints) reconcile.SignIn {
-	open := Opener(cfg, at)
+	open := Opener(cfg, at, nil)
 	return func(ctx context.Context, c manifest.Consumer, o reconcile.Opening) plan.Outcome {
 		driver, err := open(c, o)
 		if err != nil {

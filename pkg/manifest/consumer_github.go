@@ -133,7 +133,7 @@ func (g *GitHub) checkConsumer(c checker, path string, _ Consumer) {
 }
 
 // repositoryName matches the name of a repository, without its owner.
-var repositoryName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+var repositoryName = newShape(`^[A-Za-z0-9._-]{1,100}$`)
 
 // checkAccess reports what is wrong with the repositories that see a new secret.
 func (g *GitHub) checkAccess(c checker, path string) {

@@ -96,6 +96,7 @@ func TestAPassWritesWhatItSaw(t *testing.T) {
 		"Alarms Count Alarm=deadline-passed Environment=dev: 1", "Alarms Count Alarm=undeclared-key Environment=dev: 0", "Alarms Count Alarm=frozen-secret Environment=dev: 0",
 		"Alarms Count Alarm=labels-filling Environment=dev: 0", "Alarms Count Alarm=retirement-failed Environment=dev: 0",
 		"Alarms Count Alarm=value-not-accepted Environment=dev: 0", "Alarms Count Alarm=stranger-reads Environment=dev: 0",
+		"Alarms Count Alarm=stranger-runs Environment=dev: 0",
 	}, Pass("dev", later, Outcome{Report: busy()}))
 }
 

@@ -112,7 +112,7 @@ func (w Withdrawal) MarkAt(at time.Time) Mark {
 //	  several                      |            |
 //	not current, in play           | PAST       | –
 //	not current, a reader unseen,  | PAST       | –
-//	  or a stranger in a cluster   |            |
+//	  or a stranger may have it    |            |
 //	deployable by what is kept     | PAST       | Wait
 //	any other                      | PAST       | Withdraw, then Mark GONE
 //	the wait is not over           | GONE       | Wait
@@ -126,7 +126,7 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 	if s.Mode == manifest.Observe {
 		return
 	}
-	withdrawable := !s.hasUnknownStranger() && !slices.ContainsFunc(s.readersOf(b), Consumer.isUnseen)
+	withdrawable := !slices.ContainsFunc(s.readersOf(b), Consumer.isUnseen)
 	for _, v := range b.Versions {
 		is, startable := stageOf(v), s.isInPlay(v.ID) || s.isDeployable(v.ID)
 		switch {
@@ -140,7 +140,7 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 			p.changeStage(b, v, b.TimedLabel(history.Past, pastSince(s, b.History, v), v.ID))
 		case len(listStageLabels(v)) > 1:
 			p.changeStage(b, v, findStageLabel(v))
-		case is == isPast && withdrawable && !s.isInPlay(v.ID):
+		case is == isPast && withdrawable && !s.isInPlay(v.ID) && !s.mayRunUndeclared(b, v.ID):
 			p.withdrawOrWait(s, b, v)
 		case is == isGone:
 			p.dropGone(s, b, v)
@@ -240,6 +240,14 @@ func (s State) HasUnknown() bool {
 	isKnown := func(id string) bool {
 		return slices.ContainsFunc(s.Buckets, func(b Bucket) bool { _, known := b.findVersion(id); return known })
 	}
+	for _, t := range s.Strangers {
+		for _, h := range t.Holds {
+			ofBucket := slices.ContainsFunc(s.Buckets, func(b Bucket) bool { return b.Secret == h.Secret })
+			if ofBucket && slices.ContainsFunc(h.Versions, func(id string) bool { return !isKnown(id) }) {
+				return true
+			}
+		}
+	}
 	for _, b := range s.Buckets { // what reads a source itself has versions of that, which no bucket knows
 		for _, c := range b.Consumers {
 			for _, id := range slices.Concat(c.InPlay, c.Deployable) {
@@ -273,11 +281,10 @@ func (s State) listUnlabelled(b Bucket) []string {
 	return ids
 }
 
-// isInPlay reports whether any consumer runs the version, is rolling to it, or could roll back to it: of whatever
-// bucket, because the manifest may have moved it to another one since; or whether a receipt names it at a place that
-// stands in no manifest.
+// isInPlay reports whether any consumer, or a stranger, runs the version, is rolling to it, or could roll back to it: of
+// whatever bucket, because the manifest may have moved it to another one since.
 func (s State) isInPlay(version string) bool {
-	if slices.ContainsFunc(s.Strangers, func(c Seen) bool { return c.hasInPlay(version) }) {
+	if s.isHeldUndeclared(version) {
 		return true
 	}
 	return slices.ContainsFunc(s.Buckets, func(b Bucket) bool {

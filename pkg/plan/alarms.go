@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -33,13 +34,14 @@ const (
 	RetirementFailed  = "retirement-failed"  // a retirement fails again and again
 	ValueNotAccepted  = "value-not-accepted" // the target of a source has not accepted its current version
 	StrangerReads     = "stranger-reads"     // CloudTrail shows that somebody reads a secret who is in no manifest
+	StrangerRuns      = "stranger-runs"      // something runs on a secret of the environment and stands in no manifest
 )
 
 // AlarmNames returns the names of all alarms.
 func AlarmNames() []string {
 	return []string{
 		RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey,
-		FrozenSecret, LabelsFilling, RetirementFailed, ValueNotAccepted, StrangerReads,
+		FrozenSecret, LabelsFilling, RetirementFailed, ValueNotAccepted, StrangerReads, StrangerRuns,
 	}
 }
 
@@ -73,7 +75,7 @@ func (s State) findAlarms() []Alarm {
 		all = append(all, alarmsOfFrozen(b.Want.Name, b.Frozen)...)
 		all = append(all, alarmsOfLabels(b.Want.Name, b.History)...)
 	}
-	return append(append(all, s.alarmsOfDropped()...), s.alarmsOfReadings()...)
+	return slices.Concat(all, s.alarmsOfDropped(), s.alarmsOfReadings(), s.alarmsOfStrangers())
 }
 
 func (s State) alarmsOfAge(source Source) []Alarm {

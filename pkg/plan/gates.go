@@ -43,6 +43,7 @@ const (
 	Draining       Reason = "draining"        // readers of a version that carries it may still be there
 	Deployable     Reason = "deployable"      // somebody could still start on a version that carries it
 	Witness        Reason = "witness"         // the target sees it used
+	Trail          Reason = "trail"           // CloudTrail was not read as far as somebody could have read it
 	Settling       Reason = "settling"        // something that carries it was withdrawn or deployed too recently
 	ByHand         Reason = "by-hand"         // everything is ready: a person revokes it at the vendor
 )
@@ -182,17 +183,15 @@ func checkUnseenConsumer(s State, _ Plan, d debt) (Wait, bool) {
 	return Wait{}, false
 }
 
-// checkStranger objects while something runs that stands in no manifest, or nobody knows whether anything does: what it
-// has could be anything, unless a receipt names its versions.
+// checkStranger objects while something that stands in no manifest may have the credential, or has read it (readers: veto), or
+// nobody knows whether anything does; until a person has dismissed it.
 func checkStranger(s State, _ Plan, d debt) (Wait, bool) {
-	for _, c := range s.Strangers {
-		carries := func(id string) bool { return d.mayBeCarried(s, Bucket{}, id) }
-		if len(c.InPlay) > 0 && !slices.ContainsFunc(c.InPlay, carries) {
-			continue
+	for _, t := range s.Strangers {
+		if s.holdsDebt(t, d) {
+			return Wait{Reason: Stranger, Detail: t.Name + ": " + t.describe(s)}, true
 		}
-		return Wait{Reason: Stranger, Detail: c.Consumer + ": " + c.Unknown}, true
 	}
-	return Wait{}, false
+	return s.objectReading(d)
 }
 
 // checkNotRolled objects while a consumer of a bucket in reach is not rolled by rotary and has no version of the bucket:

@@ -78,10 +78,10 @@ var shutting = []shut{
 		s.db().Consumers = []Consumer{{Name: "silent", Drain: day, Seen: Seen{Unread: true}}}
 	}},
 	{"something that runs, and stands in no manifest", Stranger, func(s *State) {
-		s.Strangers = []Seen{{Consumer: "main/old", Unknown: "it stands in no manifest"}}
+		s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
 	}},
-	{"a census that failed", Stranger, func(s *State) {
-		s.Strangers = []Seen{{Consumer: "census", Unread: true, Unknown: "throttled"}}
+	{"a cluster that was not seen", Stranger, func(s *State) {
+		s.Strangers = []SeenStranger{{Name: "ecs:main", Unread: true, Why: "throttled", Holds: HoldAny([]history.History{s.db().History, s.api().History})}}
 	}},
 	{"a consumer without the bucket that its pipeline deploys", NotRolled, func(s *State) {
 		s.api().Consumers = append(s.api().Consumers, Consumer{Name: "theirs", Seen: Seen{Settled: true, NotRolled: "its pipeline deploys"}})
@@ -115,7 +115,7 @@ var shutting = []shut{
 	{"a bucket version that carries it, and that may be started on", Deployable, func(s *State) {
 		s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, past(1, noon.Add(-time.Hour)))
 	}},
-	{"a trail that was not read as far", Witness, func(s *State) { s.Trail = Watched{Rule: manifest.ReadersVeto} }},
+	{"a trail that was not read as far", Trail, func(s *State) { s.Trail = Watched{Rule: manifest.ReadersVeto} }},
 	{"an ACTIVE revision that carries it", Deployable, func(s *State) { s.web().Deployable = []string{bid(present, 1)} }},
 	{"whoever reads the source itself, and may hold it", Draining, func(s *State) { s.db().Consumers = []Consumer{nightly(2, 1)} }},
 	{"a reader of a bucket that may have read it", Draining, func(s *State) {
@@ -223,7 +223,7 @@ func TestAllGatesAreAskedAndInTheirOrder(t *testing.T) {
 	}
 	s.web().Drift = []string{"DB"} // it is rolled, and has the version in play
 	want := []Reason{
-		Mode, Retained, PendingWork, NotAccepted, Shared, FrozenBucket, UnseenConsumer, Stranger, NotRolled, InUse, Draining, Deployable, Witness, Settling, ByHand, RetryLater,
+		Mode, Retained, PendingWork, NotAccepted, Shared, FrozenBucket, UnseenConsumer, Stranger, NotRolled, InUse, Draining, Deployable, Trail, Witness, Settling, ByHand, RetryLater,
 	}
 	if diff := cmp.Diff(want, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)

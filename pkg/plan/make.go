@@ -165,9 +165,7 @@ func Make(s State) Plan {
 	}
 	p.awaitDropped(s)
 	p.rememberReadings(s)
-	for _, c := range s.Strangers {
-		p.Waits = append(p.Waits, Wait{Subject: c.Consumer, Reason: c.strangerReason(), Detail: c.Unknown})
-	}
+	p.awaitStrangers(s)
 	for _, source := range s.Sources {
 		p.retireOwed(s, source)
 		p.forgetFailures(s, source)

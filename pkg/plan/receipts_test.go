@@ -13,7 +13,7 @@ func TestAReceiptVetoesWhatItsVersionsCarry(t *testing.T) {
 	for name, carries := range map[string]bool{bid(present, 1): true, bid(present, 2): false} {
 		s := owing()
 		s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, past(1, noon.Add(-time.Hour)))
-		s.Strangers = []Seen{{Consumer: "github:example/old", InPlay: []string{name}, Unknown: "it stands in no manifest"}}
+		s.Strangers = s.FindStrangers([]Receipt{{Location: "github:example/old", Versions: []string{name}, SeenAt: noon}})
 		p := Make(s)
 		source := *s.db()
 		owed := source.Owed()
@@ -25,11 +25,17 @@ func TestAReceiptVetoesWhatItsVersionsCarry(t *testing.T) {
 	}
 }
 
-func TestVersionsOfNoBucketAreNotKept(t *testing.T) {
+// A receipt is of what a bucket of the environment has or had; one that names nothing of it is another deployment's.
+func TestReceiptsOfVersionsThatNoBucketKnowsAreNoStrangers(t *testing.T) {
 	s := owing()
 	s.api().Made = []history.Version{{ID: "made"}}
-	if got := s.KeepKnown([]string{bid(present, 1), "nobodys", "made"}); !slices.Equal(got, []string{bid(present, 1), "made"}) {
-		t.Errorf("kept %v", got)
+	got := s.FindStrangers([]Receipt{
+		{Location: "github:example/old", Versions: []string{bid(present, 1), "nobodys", "made"}, SeenAt: noon},
+		{Location: "github:example/theirs", Versions: []string{"nobodys"}, SeenAt: noon},
+	})
+	if len(got) != 1 || got[0].Name != "github:example/old" || len(got[0].Holds) != 1 || got[0].Holds[0].Secret != "api-dev" ||
+		!slices.Equal(got[0].Holds[0].Versions, slices.Sorted(slices.Values([]string{bid(present, 1), "made"}))) {
+		t.Errorf("found %+v", got)
 	}
 }
 

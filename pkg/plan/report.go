@@ -22,11 +22,15 @@ type Report struct {
 	Sources     []SourceReport   `json:"sources"`
 	Buckets     []BucketReport   `json:"buckets"`
 	Consumers   []ConsumerReport `json:"consumers"`
-	Alarms      []Alarm          `json:"alarms"`
+	// Strangers are what runs on a secret of the environment and is no declared consumer of it.
+	Strangers []StrangerReport `json:"strangers,omitempty"`
 	// Readers are the strangers that CloudTrail has shown to read secrets.
 	Readers []ReadingReport `json:"readers,omitempty"`
 	// TrailFailed is why CloudTrail could not be read in this pass, in words.
 	TrailFailed string `json:"trailFailed,omitempty"`
+	// ReceiptsFailed is why places of GitHub that stand in no manifest could not be looked at, in words.
+	ReceiptsFailed string  `json:"receiptsFailed,omitempty"`
+	Alarms         []Alarm `json:"alarms"`
 	// Unbuilt lists the manifest's settings that this version does not carry out, a line each. While there is any, a
 	// pass changes nothing.
 	Unbuilt []string `json:"unbuilt,omitempty"`
@@ -146,7 +150,7 @@ type BucketReport struct {
 // ConsumerReport is one consumer as it was seen. It runs on a bucket, or reads a source itself.
 type ConsumerReport struct {
 	Name    string `json:"name"`
-	Kind    string `json:"kind,omitempty"` // in the manifest's words; none for a stranger
+	Kind    string `json:"kind,omitempty"` // in the manifest's words
 	Bucket  string `json:"bucket,omitempty"`
 	Source  string `json:"source,omitempty"`
 	Running string `json:"running,omitempty"`
@@ -191,10 +195,8 @@ func Describe(s State, p Plan) Report {
 			r.Consumers = append(r.Consumers, describeConsumer(ConsumerReport{Bucket: b.Want.Name}, c, current.ID))
 		}
 	}
-	for _, c := range s.Strangers {
-		r.Consumers = append(r.Consumers, ConsumerReport{Name: c.Consumer, State: "unknown", Detail: c.Unknown})
-	}
-	r.Readers, r.TrailFailed = s.describeReadings(), s.Trail.Failed
+	r.Strangers = s.describeStrangers()
+	r.Readers, r.TrailFailed, r.ReceiptsFailed = s.describeReadings(), s.Trail.Failed, s.ReceiptsFailed
 	r.Alarms = s.findAlarms()
 	r.Converged = p.Empty() && len(p.Waits) == 0 &&
 		!slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })

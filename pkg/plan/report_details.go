@@ -78,8 +78,10 @@ func (s State) listHolders(d debt) []string {
 			names = append(names, c.Name)
 		}
 	}
-	for _, c := range s.Strangers {
-		names = append(names, c.Consumer)
+	for _, t := range s.Strangers {
+		if s.holdsDebt(t, d) {
+			names = append(names, t.Name)
+		}
 	}
 	if name, _, some := d.findStrangerReading(s); some && s.Trail.Rule == manifest.ReadersVeto {
 		names = append(names, name)

@@ -40,9 +40,13 @@ func TestWhoHoldsAnOwedVersionIsNamed(t *testing.T) {
 			return s
 		}, []string{"web"}},
 		{"a stranger", func(s State) State {
-			s.Strangers = []Seen{{Consumer: "main/old", Unknown: "it carries this environment's tag"}}
+			s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
 			return s
-		}, []string{"main/old"}},
+		}, []string{canary}},
+		{"a stranger on what is current", func(s State) State {
+			s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 2))}
+			return s
+		}, nil},
 		{"a reader of the source", func(s State) State {
 			s.db().Consumers = []Consumer{{Name: "nightly", Drain: time.Hour, Seen: Seen{Running: sid(2), InPlay: []string{sid(1), sid(2)}}}}
 			return s

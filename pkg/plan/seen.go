@@ -65,14 +65,6 @@ func (s Seen) hasFailedWith(version string) bool {
 	return s.Failed != nil && s.Failed.Version == version && s.Failed.Rest == s.Rest
 }
 
-// strangerReason is the reason for what stands in no manifest, or for not knowing whether there is any.
-func (s Seen) strangerReason() Reason {
-	if s.Unread {
-		return Unreadable
-	}
-	return Stranger
-}
-
 // isUnseen reports whether not everything is known of a consumer.
 func (c Consumer) isUnseen() bool { return c.Unread || c.Unknown != "" }
 

@@ -18,8 +18,10 @@ type State struct {
 	Sources     []Source // sorted by name
 	Buckets     []Bucket // sorted by name
 	Dropped     []DroppedSource
-	Strangers   []Seen // what may run on a bucket and stands in no manifest; Unknown says why
-	Trail       Watched
+	Strangers   []SeenStranger // sorted by name
+	// ReceiptsFailed is why there may be more places with a receipt, in words.
+	ReceiptsFailed string
+	Trail          Watched
 	// Explains reports whether the manifest explains that a principal reads a secret, by the secret's name; nil: of nobody.
 	Explains       func(secret, principal string) bool
 	AcceptRemovals []string // names that a bucket may lose although their mapping still stands

@@ -2,30 +2,133 @@ package plan
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-// What stands in no manifest is named, keeps the labels on what it may run, and is never rolled.
+const canary = "ecs:main/canary"
+
+// strangerOn is a stranger that has these versions of a secret.
+func strangerOn(secret string, versions ...string) SeenStranger {
+	return SeenStranger{
+		Name: canary, Why: "1 task runs api:3", Stop: "aws ecs delete-service",
+		Holds: []Holding{{Secret: secret, Versions: versions}},
+	}
+}
+
+// ageing is owing, with the bucket's older version seen not to be current an hour ago.
+func ageing() State {
+	s := owing()
+	s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, past(1, noon.Add(-time.Hour)))
+	return s
+}
+
+// What stands in no manifest is named with what to do about it, keeps what it may run, and nothing else.
 func TestAStrangerIsNamedAndKeepsWhatItMayRun(t *testing.T) {
-	for _, unread := range []bool{false, true} {
-		s := owing()
-		s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, past(1, noon.Add(-time.Hour)))
-		if p := Make(s); len(p.Withdrawals) != 1 {
-			t.Fatalf("without a stranger %d versions are withdrawn", len(p.Withdrawals))
-		}
-		s.Strangers = []Seen{{Consumer: "main/old", Unread: unread, Unknown: "it stands in no manifest"}}
+	if p := Make(ageing()); len(p.Withdrawals) != 1 {
+		t.Fatalf("without a stranger %d versions are withdrawn", len(p.Withdrawals))
+	}
+	dismissed := func(s *State, secret *history.History, until time.Time) {
+		key, value := FormatDismissal(Dismissal{Who: canary, Until: until, Since: noon.Add(-time.Hour), Caller: "arn:aws:iam::1:user/ann"})
+		secret.Tags = map[string]string{key: value}
+	}
+	for _, tt := range []struct {
+		name     string
+		with     func(*State)
+		withdraw bool
+		waits    Reason // "" for none
+	}{
+		{"one on the version", func(s *State) { s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))} }, false, Stranger},
+		{"one on any version", func(s *State) {
+			s.Strangers = []SeenStranger{{Name: canary, Holds: []Holding{{Secret: "api-dev", Any: true}}}}
+		}, false, Stranger},
+		{"a place that was not seen", func(s *State) {
+			s.Strangers = []SeenStranger{{Name: "ecs:main", Why: "throttled", Unread: true, Holds: []Holding{{Secret: "api-dev", Any: true}}}}
+		}, false, Unreadable},
+		{"one on the current version", func(s *State) { s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 2))} }, true, Stranger},
+		{"one on another bucket", func(s *State) { s.Strangers = []SeenStranger{strangerOn("other-dev", "x")} }, true, Stranger},
+		{"one that was dismissed", func(s *State) {
+			s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
+			dismissed(s, &s.api().History, noon.Add(time.Hour))
+		}, true, ""},
+		{"one whose dismissal is over", func(s *State) {
+			s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
+			dismissed(s, &s.api().History, noon)
+		}, false, Stranger},
+		{"one that was dismissed for another secret", func(s *State) {
+			s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
+			dismissed(s, &s.db().History, noon.Add(time.Hour))
+		}, false, Stranger},
+		{"one that is declared as readers", func(s *State) {
+			s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
+			s.Strangers[0].Reader = "laptops"
+		}, false, ""},
+	} {
+		s := ageing()
+		tt.with(&s)
 		p := Make(s)
-		if !p.Empty() {
-			t.Errorf("with a stranger it does %v", p.listSteps())
+		if len(p.Withdrawals) == 1 != tt.withdraw {
+			t.Errorf("%s: %d versions are withdrawn", tt.name, len(p.Withdrawals))
 		}
-		want := map[bool]Reason{false: Stranger, true: Unreadable}[unread]
-		if !slices.ContainsFunc(p.Waits, func(w Wait) bool { return w.Subject == "main/old" && w.Reason == want && w.Detail != "" }) {
-			t.Errorf("nobody is told: %+v", p.Waits)
+		i := slices.IndexFunc(p.Waits, func(w Wait) bool { return w.Subject == s.Strangers[0].Name })
+		if i < 0 && tt.waits != "" || i >= 0 && p.Waits[i].Reason != tt.waits {
+			t.Errorf("%s: it waits for %+v", tt.name, p.Waits)
 		}
 		r := Describe(s, p)
-		if last := r.Consumers[len(r.Consumers)-1]; r.Converged || last.Name != "main/old" || last.State != "unknown" || last.Bucket != "" {
-			t.Errorf("converged %v, told of %+v", r.Converged, last)
+		if len(r.Strangers) != 1 || r.Strangers[0].Name != s.Strangers[0].Name || r.Converged {
+			t.Errorf("%s: told of %+v", tt.name, r.Strangers)
+		}
+		alarmed := slices.ContainsFunc(r.Alarms, func(a Alarm) bool { return a.Name == StrangerRuns && a.Subject == canary })
+		if alarmed != (tt.waits == Stranger) {
+			t.Errorf("%s: alarms %+v", tt.name, r.Alarms)
+		}
+	}
+}
+
+func TestAStrangerIsToldWithWhatToDo(t *testing.T) {
+	s := ageing()
+	s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
+	detail := Describe(s, Make(s)).Strangers[0].Detail
+	for _, words := range []string{"1 task runs api:3", "declare it", "aws ecs delete-service", "rotary dismiss dev ecs:main/canary --for"} {
+		if !strings.Contains(detail, words) {
+			t.Errorf("it does not say %q: %s", words, detail)
+		}
+	}
+	key, value := FormatDismissal(Dismissal{Who: canary, Until: noon.Add(time.Hour), Since: noon, Caller: "arn:aws:iam::1:user/ann"})
+	s.api().Tags = map[string]string{key: value}
+	r := Describe(s, Make(s)).Strangers[0]
+	if d := r.Dismissed; d == nil || d.By != "arn:aws:iam::1:user/ann" || !d.Until.Equal(noon.Add(time.Hour)) || !strings.Contains(r.Detail, "dismissed by arn:aws:iam::1:user/ann until 2026-03-01T13:00") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A stranger objects to the retirement of what it may hold, and to no other.
+func TestAStrangerVetoesOnlyWhatItMayHold(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		holds Holding
+		veto  bool
+	}{
+		{"the owed version of the source", Holding{Secret: "source/dev/db", Versions: []string{sid(1)}}, true},
+		{"another version of the source", Holding{Secret: "source/dev/db", Versions: []string{sid(2)}}, false},
+		{"any version of the source", Holding{Secret: "source/dev/db", Any: true}, true},
+		{"a bucket version that carries it", Holding{Secret: "api-dev", Versions: []string{bid(present, 1)}}, true},
+		{"one that does not", Holding{Secret: "api-dev", Versions: []string{bid(present, 2)}}, false},
+		{"one that nobody knows", Holding{Secret: "api-dev", Versions: []string{bid(present, 9)}}, true},
+		{"any of a bucket in reach", Holding{Secret: "api-dev", Any: true}, true},
+		{"something of another secret", Holding{Secret: "other", Any: true}, false},
+	} {
+		s := owing()
+		s.Strangers = []SeenStranger{{Name: canary, Holds: []Holding{tt.holds}}}
+		if s.api().Secret != "api-dev" || s.db().Secret != "source/dev/db" {
+			t.Fatal("the secrets have other names")
+		}
+		waits := Gates(s, Plan{}, *s.db(), s.db().Versions[0])
+		if got := slices.ContainsFunc(waits, func(w Wait) bool { return w.Reason == Stranger }); got != tt.veto {
+			t.Errorf("%s: veto %v: %+v", tt.name, got, waits)
 		}
 	}
 }

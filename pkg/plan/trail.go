@@ -298,25 +298,28 @@ func (w watched) changeReadings() Tag {
 	return tag
 }
 
-// checkTrail objects, with readers: veto, until the trail was read as far as somebody could have read the credential, and
-// while a stranger may still use what it has read. It permits nothing: what the trail does not show may be there.
+// checkTrail objects, with readers: veto, until the trail was read as far as somebody could have read the credential. It
+// permits nothing: what the trail does not show may be there.
 func checkTrail(s State, _ Plan, d debt) (Wait, bool) {
+	last := d.lastReadable(s)
+	if s.Trail.Rule != manifest.ReadersVeto || !laterOf(s.Trail.Until, s.findTrailRead()).Before(last) {
+		return Wait{}, false
+	}
+	detail := "CloudTrail tells with a delay who has read it: events up to " + last.UTC().Format(time.TimeOnly) + " are needed"
+	if s.Trail.Failed != "" {
+		detail += "; " + s.Trail.Failed
+	}
+	return Wait{Reason: Trail, Until: laterOf(last.Add(trail.Lag), s.Now.Add(time.Minute)), Detail: detail}, true
+}
+
+// objectReading is the objection of a stranger who has read the credential and may still use it, with readers: veto.
+func (s State) objectReading(d debt) (Wait, bool) {
 	if s.Trail.Rule != manifest.ReadersVeto {
 		return Wait{}, false
 	}
-	if name, until, some := d.findStrangerReading(s); some {
-		return Wait{Reason: Stranger, Until: until, Detail: fmt.Sprintf("%s has read it, by CloudTrail, and is in no manifest: "+
-			"declare it, or rotary dismiss %s %s --for 7d", name, s.Environment, name)}, true
-	}
-	last := d.lastReadable(s)
-	if read := laterOf(s.Trail.Until, s.findTrailRead()); read.Before(last) {
-		detail := "CloudTrail tells with a delay who has read it: events up to " + last.UTC().Format(time.TimeOnly) + " are needed"
-		if s.Trail.Failed != "" {
-			detail += "; " + s.Trail.Failed
-		}
-		return Wait{Reason: Witness, Until: laterOf(last.Add(trail.Lag), s.Now.Add(time.Minute)), Detail: detail}, true
-	}
-	return Wait{}, false
+	name, until, some := d.findStrangerReading(s)
+	return Wait{Reason: Stranger, Until: until, Detail: fmt.Sprintf("%s has read it, by CloudTrail, and is in no manifest: "+
+		"declare it, or rotary dismiss %s %s --for 7d", name, s.Environment, name)}, some
 }
 
 // findStrangerReading returns the stranger that may use the credential for the longest time.

@@ -81,12 +81,12 @@ func TestAStrangerInTheTrailVetoesARetirement(t *testing.T) {
 		alarms int
 	}{
 		"nobody has read it":           {func(s *State) {}, "", 0},
-		"the trail is not read as far": {func(s *State) { s.Trail.Until = noon.Add(-hour - time.Second) }, Witness, 0},
-		"the trail was not read":       {func(s *State) { s.Trail.Until = time.Time{} }, Witness, 0},
+		"the trail is not read as far": {func(s *State) { s.Trail.Until = noon.Add(-hour - time.Second) }, Trail, 0},
+		"the trail was not read":       {func(s *State) { s.Trail.Until = time.Time{} }, Trail, 0},
 		"a pass before has read it": {func(s *State) {
 			s.Trail.Until, s.db().Tags = time.Time{}, map[string]string{"rotary:trail": fmt.Sprint(noon.Add(-hour).Unix())}
 		}, "", 0},
-		"it cannot be read": {func(s *State) { s.Trail.Until, s.Trail.Failed = time.Time{}, "denied" }, Witness, 0},
+		"it cannot be read": {func(s *State) { s.Trail.Until, s.Trail.Failed = time.Time{}, "denied" }, Trail, 0},
 		"somebody read it": {func(s *State) {
 			s.Trail.Found = []trail.Reader{readBy("source/dev/db", noon.Add(-2*hour), noon.Add(-2*hour))}
 		}, Stranger, 1},

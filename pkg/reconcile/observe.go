@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -16,8 +15,11 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// statusTimeout bounds one look at one consumer.
-const statusTimeout = 30 * time.Second
+// statusTimeout bounds one look at one consumer, and censusTimeout each of the two steps of a census.
+const (
+	statusTimeout = 30 * time.Second
+	censusTimeout = 2 * time.Minute
+)
 
 // openConsumer is a consumer of this pass with its driver, and the bucket that it runs on; "" where it reads a source.
 type openConsumer struct {
@@ -62,15 +64,16 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 		return state, nil, err
 	}
 	o.ageing = slices.ContainsFunc(state.Buckets, state.IsAgeing)
+	o.prepareCensus(ctx, state)
 	consumers := o.readConsumers(ctx, state)
 	o.addRemembered(ctx, state, consumers)
 	state.Dropped = o.readDropped(ctx, state)
+	state.Strangers = append(o.findStrangers(ctx, state), o.findReceipts(ctx, &state)...)
 	if state.HasUnknown() {
 		if err := o.readAges(ctx, state, func(plan.Bucket) bool { return true }); err != nil {
 			return state, nil, err
 		}
 	}
-	state.Strangers = append(dropRemembered(o.findStrangers(ctx), state.Buckets), o.findReceipts(ctx, state)...)
 	if err := o.readOwed(ctx, state); err != nil {
 		return state, nil, err
 	}
@@ -296,41 +299,6 @@ func (o observer) readStatus(
 	}
 	seen.Consumer = c.Name
 	return consumer, seen
-}
-
-// findStrangers asks the census. Where it does not answer, there may be anybody.
-func (o observer) findStrangers(ctx context.Context) []plan.Seen {
-	if o.Census == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
-	found, err := o.Census.Strangers(ctx)
-	if err != nil {
-		found = append(found, plan.Seen{Consumer: "census", Unread: true, Unknown: err.Error()})
-	}
-	return found
-}
-
-// receiptsTimeout bounds the look for receipts at places of no consumer.
-const receiptsTimeout = 15 * time.Second
-
-// findReceipts returns the places of no consumer whose receipt names a version of one of the environment's buckets. Those
-// that a bucket remembers are looked at as its consumers.
-func (o observer) findReceipts(ctx context.Context, s plan.State) (found []plan.Seen) {
-	if o.Receipts == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, receiptsTimeout)
-	defer cancel()
-	for _, c := range o.Receipts.Receipts(ctx, o.valueOfKey, o.Store.Now()) {
-		c.InPlay = s.KeepKnown(c.InPlay)
-		isHere := func(location string) bool { return strings.EqualFold(location, c.Consumer) }
-		if len(c.InPlay) > 0 && !s.IsDeparture(isHere) {
-			found = append(found, c)
-		}
-	}
-	return found
 }
 
 func unreadConsumer(c manifest.Consumer, err error) plan.Seen {

@@ -260,18 +260,25 @@ func TestAConsumerThatDoesNotAnswerVetoesAndIsLeftAlone(t *testing.T) {
 	same(t, "what was retired in the end", 1, count(b.worked, "retire db"))
 }
 
-// census answers for strangers.
+// census finds strangers, each of which may have anything.
 type census struct {
-	found []plan.Seen
-	err   error
+	found    []plan.SeenStranger
+	prepared int
 }
 
-func (c *census) Strangers(context.Context) ([]plan.Seen, error) { return c.found, c.err }
+func (c *census) Prepare(context.Context, time.Time, []plan.Remembered) { c.prepared++ }
+
+func (c *census) Strangers(_ context.Context, secrets []history.History) []plan.SeenStranger {
+	for i := range c.found {
+		c.found[i].Holds = plan.HoldAny(secrets)
+	}
+	return c.found
+}
 
 func TestWhatStandsInNoManifestVetoesAndSoDoesACensusThatFails(t *testing.T) {
 	for name, c := range map[string]*census{
-		"main/old": {found: []plan.Seen{{Consumer: "main/old", Unknown: "it stands in no manifest"}}},
-		"census":   {err: errors.New("throttled")},
+		"ecs:main/old": {found: []plan.SeenStranger{{Name: "ecs:main/old", Why: "it stands in no manifest"}}},
+		"ecs:main":     {found: []plan.SeenStranger{{Name: "ecs:main", Unread: true, Why: "throttled"}}},
 	} {
 		b := settled(t)
 		b.pass.Census = c
@@ -285,6 +292,8 @@ func TestWhatStandsInNoManifestVetoesAndSoDoesACensusThatFails(t *testing.T) {
 			t.Errorf("%s: the waits are %s", name, waits)
 		}
 		same(t, "what was retired", 0, count(b.worked, "retire db"))
+		same(t, "looks of the census", 6, c.prepared)
+		same(t, "secrets that it was asked about", len(b.pass.Environment.Sources)+len(b.pass.Environment.Buckets), len(c.found[0].Holds))
 		*c = census{}
 		b.converge()
 		same(t, "what was retired in the end", 1, count(b.worked, "retire db"))

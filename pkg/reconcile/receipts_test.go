@@ -11,10 +11,10 @@ import (
 )
 
 // receipts answers for a census of receipts.
-type receipts struct{ found []plan.Seen }
+type receipts struct{ found []plan.Receipt }
 
-func (r *receipts) Receipts(context.Context, func(string) secret.Value, time.Time) []plan.Seen {
-	return r.found
+func (r *receipts) Receipts(context.Context, func(string) secret.Value, time.Time) ([]plan.Receipt, error) {
+	return r.found, nil
 }
 
 // A place whose receipt names what is owed holds it up until it is gone; one with versions of nobody here does not.
@@ -25,7 +25,7 @@ func TestReceiptsOfForgottenPlacesVeto(t *testing.T) {
 		b.pass.Receipts = r
 		version := map[string]string{"ours": b.current("api-dev"), "nobody-s": "nobody-s"}[name]
 		if name != "" {
-			r.found = []plan.Seen{{Consumer: "github:example/old", InPlay: []string{version}, Unknown: "it stands in no manifest"}}
+			r.found = []plan.Receipt{{Location: "github:example/old", Versions: []string{version}, SeenAt: time.Unix(0, 0)}}
 		}
 		b.put("db", `{"DB_URL":"url-2"}`)
 		var report plan.Report

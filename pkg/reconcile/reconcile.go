@@ -48,19 +48,22 @@ type Consumer interface {
 	Withdraw(ctx context.Context, versions []string) error
 }
 
-// Census lists what carries rotary's mark at the sinks, whatever the manifest says.
+// Census finds whatever runs on the environment's secrets, whatever the manifest says. It only reads.
 type Census interface {
-	// Strangers returns what carries the environment's mark and is none of its consumers, each with Seen.Unknown. It
-	// reads only. An error means that there may be more of them; what it found comes with it.
-	Strangers(ctx context.Context) ([]plan.Seen, error)
+	// Prepare looks at everything, once and afresh, before the consumers are asked: their Status may answer from that.
+	// What could not be learned, and of which place, Status and Strangers tell.
+	Prepare(ctx context.Context, now time.Time, remembered []plan.Remembered)
+	// Strangers returns what runs on one of these secrets and is no consumer of it, and every place of which nobody
+	// knows, sorted by name. It is of the last Prepare.
+	Strangers(ctx context.Context, secrets []history.History) []plan.SeenStranger
 }
 
 // ReceiptCensus finds what carries a receipt of rotary's at the sinks and is no consumer.
 type ReceiptCensus interface {
-	// Receipts returns such places, each with the versions that its receipt names in Seen.InPlay and what to do about it
-	// in Seen.Unknown. It looks at some of them, remembers the others, and returns what it has found where it cannot look:
-	// it can object to a retirement, and never permits one. key returns the value of a canonical key.
-	Receipts(ctx context.Context, key func(string) secret.Value, now time.Time) []plan.Seen
+	// Receipts returns such places. It looks at some of them and remembers the others. It can object to a retirement, and
+	// never permits one: where it cannot look, the error is for people, and what it has found comes with it. key returns the
+	// value of a canonical key.
+	Receipts(ctx context.Context, key func(string) secret.Value, now time.Time) ([]plan.Receipt, error)
 }
 
 // Advancer takes an owed version's next step. It waits until the step is done.

@@ -54,9 +54,10 @@ func TestAnUpgradedManifestChangesNothing(t *testing.T) {
 	client, at := s.InMemory()
 	cfg := s.Config(s.Env.Account, s.Env.Region)
 	secrets := store.New(secretsmanager.NewFromConfig(cfg))
+	clusters := consume.Clusters(cfg, s.Env)
 	pass := reconcile.Pass{
 		Environment: s.Env, Store: secrets, Advancer: jobs{s.Env, secrets},
-		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}),
+		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}, clusters), Census: clusters,
 	}
 	var report plan.Report
 	first := append(tagging(s), "mark source/dev/db-service")

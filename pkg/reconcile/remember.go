@@ -78,17 +78,6 @@ func (o observer) readDeparture(
 	return c, consumer, seen
 }
 
-// dropRemembered returns the strangers without the services that a bucket remembers: those are looked at.
-func dropRemembered(strangers []plan.Seen, buckets []plan.Bucket) []plan.Seen {
-	return slices.DeleteFunc(strangers, func(c plan.Seen) bool {
-		cluster, service, _ := strings.Cut(c.Consumer, "/")
-		at := manifest.Consumer{ECS: &manifest.ECS{Cluster: cluster, Service: service}}.Location("")
-		return slices.ContainsFunc(buckets, func(b plan.Bucket) bool {
-			return slices.ContainsFunc(b.FindDepartures(), func(r plan.Relation) bool { return r.Location == at })
-		})
-	})
-}
-
 // readDropped looks at the sources that buckets remember and the manifest does not have. Of one whose secret is gone
 // nothing is known: what it held may still be accepted.
 func (o observer) readDropped(ctx context.Context, s plan.State) []plan.DroppedSource {

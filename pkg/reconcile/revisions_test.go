@@ -50,7 +50,7 @@ func TestPassesReadNoRevisionOfBeforeTheVersionThatIsWithdrawn(t *testing.T) {
 	s.Advance(3 * time.Hour)
 
 	secrets := store.New(secretsmanager.NewFromConfig(cfg))
-	pass := reconcile.Pass{Environment: s.Env, Store: secrets, Advancer: jobs{s.Env, secrets}, Open: consume.Opener(cfg, consume.Endpoints{})}
+	pass := reconcile.Pass{Environment: s.Env, Store: secrets, Advancer: jobs{s.Env, secrets}, Open: consume.Opener(cfg, consume.Endpoints{}, nil)}
 	run := func() (plan.Report, map[string]int) {
 		s.Tap.Reset()
 		report, err := pass.Run(t.Context())

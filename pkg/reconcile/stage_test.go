@@ -55,9 +55,10 @@ func TestTheExampleConvergesOverTheGenuineDrivers(t *testing.T) {
 	client, at := s.InMemory()
 	cfg := s.Config(s.Env.Account, s.Env.Region)
 	secrets := store.New(secretsmanager.NewFromConfig(cfg))
+	clusters := consume.Clusters(cfg, s.Env)
 	pass := reconcile.Pass{
 		Environment: s.Env, Store: secrets, Advancer: jobs{s.Env, secrets},
-		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}),
+		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}, clusters), Census: clusters,
 	}
 	until := func(what string, done func(plan.Report) bool) plan.Report {
 		t.Helper()

@@ -102,6 +102,7 @@ type Service struct {
 	deleted  map[string]serviceView       // by ARN
 	tasks    []*task                      // in the order in which they were started
 	tags     map[string]map[string]string // by ARN
+	started  map[string]runTaskOutput     // by the token that started them
 	pending  []sim.Event                  // to emit when the lock is released
 }
 
@@ -124,7 +125,7 @@ func New(cfg Config) *Service {
 	}
 	return &Service{
 		cfg: cfg, prefix: fmt.Sprintf("arn:%s:ecs:%s:%s:", manifest.PartitionOf(cfg.Region), cfg.Region, cfg.Account), clusters: map[string]bool{}, families: map[string][]*taskDefinition{},
-		services: map[string]*service{}, deleted: map[string]serviceView{}, tags: map[string]map[string]string{},
+		services: map[string]*service{}, deleted: map[string]serviceView{}, tags: map[string]map[string]string{}, started: map[string]runTaskOutput{},
 	}
 }
 

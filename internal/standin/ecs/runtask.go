@@ -14,7 +14,7 @@ type runTaskInput struct {
 	TaskDefinition string `json:"taskDefinition"`
 	Count          *int   `json:"count"`
 	StartedBy      string `json:"startedBy"`
-	ClientToken    string `json:"clientToken"` // the SDK's client makes one up for each request; none is remembered
+	ClientToken    string `json:"clientToken"`
 	PropagateTags  string `json:"propagateTags"`
 	Tags           []tag  `json:"tags"`
 }
@@ -24,7 +24,9 @@ type runTaskOutput struct {
 	Failures []failure  `json:"failures"`
 }
 
-// runTask starts tasks that belong to no service. They run until somebody stops them, and nobody replaces them.
+// runTask starts tasks that belong to no service. They run until somebody stops them, and nobody replaces them. A token
+// that has started tasks starts no more
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html).
 func (s *Service) runTask(_ context.Context, in runTaskInput) (runTaskOutput, error) {
 	cluster, err := s.clusterName(in.Cluster)
 	if err != nil {
@@ -33,6 +35,9 @@ func (s *Service) runTask(_ context.Context, in runTaskInput) (runTaskOutput, er
 	td, err := s.findDeployable(in.TaskDefinition)
 	if err != nil {
 		return runTaskOutput{}, err
+	}
+	if started, again := s.started[in.ClientToken]; again && in.ClientToken != "" {
+		return started, nil
 	}
 	n := 1
 	if in.Count != nil {
@@ -55,6 +60,7 @@ func (s *Service) runTask(_ context.Context, in runTaskInput) (runTaskOutput, er
 		s.launchTask(alone, d)
 		out.Tasks = append(out.Tasks, s.describeTask(s.tasks[len(s.tasks)-1]))
 	}
+	s.started[in.ClientToken] = out
 	return out, nil
 }
 

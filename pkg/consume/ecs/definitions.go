@@ -18,9 +18,13 @@ import (
 // recentRevisions is how many of a family's newest revisions may be used again before another is registered.
 const recentRevisions = 5
 
-type definitionAPI interface {
+type describeDefinitionAPI interface {
 	DescribeTaskDefinition(context.Context, *sdk.DescribeTaskDefinitionInput,
 		...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error)
+}
+
+type definitionAPI interface {
+	describeDefinitionAPI
 	ListTaskDefinitions(context.Context, *sdk.ListTaskDefinitionsInput,
 		...func(*sdk.Options)) (*sdk.ListTaskDefinitionsOutput, error)
 	RegisterTaskDefinition(context.Context, *sdk.RegisterTaskDefinitionInput,
@@ -38,7 +42,8 @@ type definitions struct {
 	task      manifest.Task
 	now       time.Time
 	cache     *Cache
-	revisions bool // Seen.Deployable is asked for
+	clusters  *Clusters // may be nil: then a look asks ECS about its own place alone
+	revisions bool      // Seen.Deployable is asked for
 }
 
 // Option changes how a driver is opened.
@@ -47,6 +52,12 @@ type Option func(*definitions)
 // Share lets a driver keep in c, and find there, what the content of task definitions tells. Without it a driver keeps
 // that for itself.
 func Share(c *Cache) Option { return func(d *definitions) { d.cache = c } }
+
+// From lets Status take what it needs from the look at the whole cluster that c has prepared for this pass. What is done
+// about it looks afresh.
+func From(c *Clusters) Option {
+	return func(d *definitions) { d.clusters, d.cache = c, c.cache }
+}
 
 // Revisions lets Status fill plan.Seen.Deployable, where asked.
 func Revisions(asked bool) Option { return func(d *definitions) { d.revisions = asked } }
@@ -76,7 +87,31 @@ func (d definitions) checkBucket(b bucket.Bucket) error {
 
 // describeRevision reads one task definition and its tags. arn may also be a family, or family:revision.
 func (d definitions) describeRevision(ctx context.Context, arn string) (revision, error) {
-	out, err := d.api.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{
+	return describeRevision(ctx, d.api, d.cache, arn)
+}
+
+// readContent returns the content of the revision with this ARN, without its status and tags. It calls ECS only where that
+// is not kept.
+func (d definitions) readContent(ctx context.Context, arn string) (revision, error) {
+	c, err := readContent(ctx, d.api, d.cache, arn)
+	return c.revision, err
+}
+
+// readContent is the same for any consumer, or none.
+func readContent(ctx context.Context, api describeDefinitionAPI, cache *Cache, arn string) (content, error) {
+	if c, kept := cache.findContent(arn); kept {
+		return c, nil
+	}
+	r, err := describeRevision(ctx, api, cache, arn)
+	if err != nil {
+		return content{}, err
+	}
+	return newContent(r), nil
+}
+
+// describeRevision reads one task definition and its tags, and keeps its content.
+func describeRevision(ctx context.Context, api describeDefinitionAPI, cache *Cache, arn string) (revision, error) {
+	out, err := api.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{
 		TaskDefinition: aws.String(arn), Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
 	})
 	if err != nil {
@@ -91,7 +126,7 @@ func (d definitions) describeRevision(ctx context.Context, arn string) (revision
 		registered: aws.ToTime(out.TaskDefinition.RegisteredAt),
 		input:      registrationInput(*out.TaskDefinition, out.Tags),
 	}
-	d.cache.keepOutline(r)
+	cache.keepRevision(r)
 	return r, nil
 }
 

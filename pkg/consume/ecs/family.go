@@ -68,14 +68,20 @@ type familySnapshot struct {
 }
 
 // snapshotFamily reads the targets, then the tasks: a task that a target starts in between is among the tasks.
-func (f *Family) snapshotFamily(ctx context.Context) (familySnapshot, error) {
+// So the tasks are not those of the look at the cluster, which is older than the targets. With kept, the content of
+// revisions may be kept.
+func (f *Family) snapshotFamily(ctx context.Context, kept bool) (familySnapshot, error) {
 	l := familySnapshot{revisions: map[string]revision{}}
 	var err error
 	if l.targets, err = f.findTargets(ctx); err != nil {
 		return l, err
 	}
+	read := f.describeRevision
+	if kept {
+		read = f.readContent
+	}
 	for _, t := range l.targets {
-		r, err := f.describeRevision(ctx, t.definition)
+		r, err := read(ctx, t.definition)
 		if err != nil {
 			return l, err
 		}
@@ -93,7 +99,7 @@ func (f *Family) snapshotFamily(ctx context.Context) (familySnapshot, error) {
 	})
 	for _, t := range l.others {
 		arn := aws.ToString(t.TaskDefinitionArn)
-		r, err := f.describeRevision(ctx, arn)
+		r, err := read(ctx, arn)
 		if err != nil {
 			return l, err
 		}
@@ -151,7 +157,7 @@ func (f *Family) Status(ctx context.Context) (plan.Seen, error) {
 
 // readSeen is Status, with errors that do not name the family.
 func (f *Family) readSeen(ctx context.Context) (plan.Seen, error) {
-	l, err := f.snapshotFamily(ctx)
+	l, err := f.snapshotFamily(ctx, f.clusters != nil)
 	if err != nil {
 		return plan.Seen{}, err
 	}
@@ -327,7 +333,7 @@ func (f *Family) rollTarget(ctx context.Context, t target, b bucket.Bucket) erro
 // start tasks on them or point a rule at them; where the manifest has withdraw: own, only those that rotary registered.
 // It fails for a version that a rule, a schedule or a running task may still use. Repeatable.
 func (f *Family) Withdraw(ctx context.Context, versions []string) error {
-	l, err := f.snapshotFamily(ctx)
+	l, err := f.snapshotFamily(ctx, false)
 	if err == nil {
 		err = f.deregisterRevisions(ctx, f.name, l.revisionsInPlay(), versions)
 	}

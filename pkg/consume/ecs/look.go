@@ -47,10 +47,7 @@ type serviceSnapshot struct {
 // snapshotService reads the service, its tasks, its service deployments and its task definitions. An error means that
 // ECS did not answer.
 func (s *Service) snapshotService(ctx context.Context) (serviceSnapshot, error) {
-	l := serviceSnapshot{
-		at: s.at, environment: s.by.environment, now: s.now, idle: s.ecs.Idle, byPipeline: !s.ecs.Rolls(),
-		name: s.ecs.ClusterName() + "/" + s.ecs.ServiceName(), targets: map[string]string{}, began: map[string]time.Time{}, revisions: map[string]revision{},
-	}
+	l := s.newSnapshot()
 	err := s.describeService(ctx, &l)
 	if err != nil || l.absent != "" {
 		return l, err
@@ -58,7 +55,13 @@ func (s *Service) snapshotService(ctx context.Context) (serviceSnapshot, error) 
 	if err := s.listTasks(ctx, &l); err != nil {
 		return l, err
 	}
-	if err := s.readAttempts(ctx, &l); err != nil {
+	var briefs []types.ServiceDeploymentBrief
+	if !isOutside(l.service) { // ECS has none of those
+		if briefs, err = s.listServiceDeployments(ctx); err != nil {
+			return l, err
+		}
+	}
+	if err := s.readAttempts(ctx, &l, briefs); err != nil {
 		return l, err
 	}
 	if err := s.readDefinitions(ctx, &l); err != nil {
@@ -66,6 +69,14 @@ func (s *Service) snapshotService(ctx context.Context) (serviceSnapshot, error) 
 	}
 	err = s.recheckSettled(ctx, &l)
 	return l, err
+}
+
+// newSnapshot returns a snapshot in which nothing was seen.
+func (s *Service) newSnapshot() serviceSnapshot {
+	return serviceSnapshot{
+		at: s.at, environment: s.by.environment, now: s.now, idle: s.ecs.Idle, byPipeline: !s.ecs.Rolls(),
+		name: s.ecs.ClusterName() + "/" + s.ecs.ServiceName(), targets: map[string]string{}, began: map[string]time.Time{}, revisions: map[string]revision{},
+	}
 }
 
 // readDefinitions fills in revisions.
@@ -90,11 +101,17 @@ func (s *Service) recheckSettled(ctx context.Context, l *serviceSnapshot) error 
 	}
 	var now serviceSnapshot
 	err := s.describeService(ctx, &now)
-	if err == nil && (now.absent != "" ||
-		aws.ToString(now.primaryDeployment().Id) != aws.ToString(l.primaryDeployment().Id)) {
-		l.incomplete = "somebody deployed while rotary was reading the service: the next pass reads it again"
+	if err == nil {
+		l.compareLater(now)
 	}
 	return err
+}
+
+// compareLater sets incomplete where a later description shows another PRIMARY deployment.
+func (l *serviceSnapshot) compareLater(now serviceSnapshot) {
+	if now.absent != "" || aws.ToString(now.primaryDeployment().Id) != aws.ToString(l.primaryDeployment().Id) {
+		l.incomplete = "somebody deployed while rotary was reading the service: the next pass reads it again"
+	}
 }
 
 // definitionsInPlay returns the task definitions of every deployment, task and attempt in the snapshot, each with when
@@ -140,17 +157,28 @@ func (s *Service) describeService(ctx context.Context, l *serviceSnapshot) error
 	case err != nil:
 		return err
 	case len(out.Failures) > 0:
-		reason := aws.ToString(out.Failures[0].Reason)
-		l.absent, l.gone = fmt.Sprintf("ECS does not describe service %s: %s", s, reason), reason == "MISSING"
+		s.noteMissing(l, aws.ToString(out.Failures[0].Reason))
 		return nil
 	case len(out.Services) != 1:
 		l.absent = fmt.Sprintf("ECS does not describe service %s", s)
 		return nil
 	}
-	l.service = out.Services[0]
+	s.noteService(l, out.Services[0])
+	return nil
+}
+
+// noteMissing fills in absent and gone of a service that ECS does not describe for this reason.
+func (s *Service) noteMissing(l *serviceSnapshot, reason string) {
+	l.absent, l.gone = fmt.Sprintf("ECS does not describe service %s: %s", s, reason), reason == missing
+}
+
+// noteService fills in service, or absent and gone.
+func (s *Service) noteService(l *serviceSnapshot, described types.Service) {
+	l.service = described
+	l.service.Deployments = slices.Clone(described.Deployments)
 	if status := aws.ToString(l.service.Status); status != "ACTIVE" {
 		l.absent, l.gone = fmt.Sprintf("service %s is %s", s, status), status == "INACTIVE"
-		return nil
+		return
 	}
 	what := "deployment"
 	if isOutside(l.service) {
@@ -160,7 +188,6 @@ func (s *Service) describeService(ctx context.Context, l *serviceSnapshot) error
 	if !movePrimaryFirst(l.service.Deployments) {
 		l.absent = fmt.Sprintf("service %s has no PRIMARY %s", s, what)
 	}
-	return nil
 }
 
 // movePrimaryFirst moves the PRIMARY deployment to the front, and reports whether there is one.
@@ -172,11 +199,18 @@ func movePrimaryFirst(ds []types.Deployment) bool {
 	return i >= 0
 }
 
-// listTasks fills in tasks and stragglers. A task may outlive its deployment's entry: it gets a stop timeout after it
+// listTasks fills in tasks, stopped and stragglers. A task may outlive its deployment's entry: it gets a stop timeout after it
 // left the running count.
-func (s *Service) listTasks(ctx context.Context, l *serviceSnapshot) (err error) {
+func (s *Service) listTasks(ctx context.Context, l *serviceSnapshot) error {
 	in := sdk.ListTasksInput{Cluster: aws.String(s.ecs.Cluster), ServiceName: aws.String(s.ecs.Service)}
-	l.tasks, l.stopped, err = listKnownTasks(ctx, s.client, in)
+	unstopped, stopped, err := listKnownTasks(ctx, s.client, in)
+	l.noteTasks(unstopped, stopped)
+	return err
+}
+
+// noteTasks fills in tasks, stopped and stragglers.
+func (l *serviceSnapshot) noteTasks(unstopped, stopped []types.Task) {
+	l.tasks, l.stopped = unstopped, stopped
 	wanted := l.service.Deployments[:1]
 	if isOutside(l.service) { // every task set's tasks are where they should be
 		wanted = l.service.Deployments
@@ -186,18 +220,15 @@ func (s *Service) listTasks(ctx context.Context, l *serviceSnapshot) (err error)
 			return aws.ToString(t.TaskDefinitionArn) == aws.ToString(d.TaskDefinition)
 		})
 	})
-	return err
 }
 
-// readAttempts fills in briefs, attempts, targets and began, and incomplete where ECS leaves something out.
-func (s *Service) readAttempts(ctx context.Context, l *serviceSnapshot) error {
-	if isOutside(l.service) { // ECS has none of them
+// readAttempts fills in briefs, attempts, targets and began, and incomplete where ECS leaves something out. Of a service that
+// ECS does not deploy there are none.
+func (s *Service) readAttempts(ctx context.Context, l *serviceSnapshot, briefs []types.ServiceDeploymentBrief) error {
+	if isOutside(l.service) {
 		return nil
 	}
-	briefs, err := s.listServiceDeployments(ctx)
-	if err != nil {
-		return err
-	}
+	var err error
 	l.briefs = briefs
 	attempts, complete := selectAttempts(briefs, l.isRolloutQuiet() && len(l.stragglers) == 0)
 	if !complete {
@@ -221,11 +252,19 @@ func (s *Service) readAttempts(ctx context.Context, l *serviceSnapshot) error {
 }
 
 // describeServiceDeployments returns these service deployments, newest first. missing is what ECS left out, for people.
+// Those that have ended are asked for once in the life of the cache: they change no more.
 func (s *Service) describeServiceDeployments(
 	ctx context.Context, arns []string,
 ) (all []types.ServiceDeployment, missing string, err error) {
 	arns = slices.Compact(slices.Sorted(slices.Values(arns)))
-	for chunk := range slices.Chunk(arns, maxAttempts) {
+	unknown := slices.DeleteFunc(slices.Clone(arns), func(arn string) bool {
+		ended, kept := s.cache.attempts.Get(arn)
+		if kept {
+			all = append(all, ended)
+		}
+		return kept
+	})
+	for chunk := range slices.Chunk(unknown, maxAttempts) {
 		in := &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: chunk}
 		out, err := s.client.DescribeServiceDeployments(ctx, in)
 		if err != nil {
@@ -236,7 +275,11 @@ func (s *Service) describeServiceDeployments(
 				aws.ToString(f.Arn), aws.ToString(f.Reason))
 		}
 		for _, d := range out.ServiceDeployments {
-			all = append(all, withEnd(d))
+			d = withEnd(d)
+			all = append(all, d)
+			if hasEnded(d.Status) {
+				s.cache.attempts.Add(aws.ToString(d.ServiceDeploymentArn), d)
+			}
 		}
 	}
 	if len(all) < len(arns) {
@@ -261,12 +304,17 @@ func withEnd(d types.ServiceDeployment) types.ServiceDeployment {
 
 // listServiceDeployments returns the service's deployments of the last 90 days, newest first.
 func (s *Service) listServiceDeployments(ctx context.Context) ([]types.ServiceDeploymentBrief, error) {
+	return listServiceDeployments(ctx, s.client, s.ecs.Cluster, s.ecs.Service)
+}
+
+// listServiceDeployments is the same of any service.
+func listServiceDeployments(
+	ctx context.Context, api attemptAPI, cluster, service string,
+) ([]types.ServiceDeploymentBrief, error) {
 	var all []types.ServiceDeploymentBrief
-	in := &sdk.ListServiceDeploymentsInput{
-		Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), MaxResults: aws.Int32(100),
-	}
+	in := &sdk.ListServiceDeploymentsInput{Cluster: &cluster, Service: &service, MaxResults: aws.Int32(100)}
 	for {
-		out, err := s.client.ListServiceDeployments(ctx, in)
+		out, err := api.ListServiceDeployments(ctx, in)
 		if err != nil {
 			return nil, err
 		}
@@ -314,10 +362,18 @@ func hasEnded(s types.ServiceDeploymentStatus) bool {
 }
 
 // describeServiceRevisions adds the task definition of each of these service revisions, and when it was created, to
-// targets and began; and to incomplete, where ECS leaves one out.
+// targets and began; and to incomplete, where ECS leaves one out. A service revision never changes: it is asked for once in
+// the life of the cache.
 func (s *Service) describeServiceRevisions(ctx context.Context, revisions []string, l *serviceSnapshot) error {
 	revisions = slices.Compact(slices.Sorted(slices.Values(revisions)))
-	for chunk := range slices.Chunk(revisions, maxAttempts) {
+	unknown := slices.DeleteFunc(slices.Clone(revisions), func(arn string) bool {
+		r, kept := s.cache.revisions.Get(arn)
+		if kept {
+			l.targets[arn], l.began[arn] = r.definition, r.created
+		}
+		return kept
+	})
+	for chunk := range slices.Chunk(unknown, maxAttempts) {
 		in := &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: chunk}
 		out, err := s.client.DescribeServiceRevisions(ctx, in)
 		if err != nil {
@@ -328,8 +384,11 @@ func (s *Service) describeServiceRevisions(ctx context.Context, revisions []stri
 				aws.ToString(f.Arn), aws.ToString(f.Reason)))
 		}
 		for _, r := range out.ServiceRevisions {
-			l.targets[aws.ToString(r.ServiceRevisionArn)] = aws.ToString(r.TaskDefinition)
-			l.began[aws.ToString(r.ServiceRevisionArn)] = aws.ToTime(r.CreatedAt)
+			arn, kept := aws.ToString(r.ServiceRevisionArn), serviceRevision{aws.ToString(r.TaskDefinition), aws.ToTime(r.CreatedAt)}
+			l.targets[arn], l.began[arn] = kept.definition, kept.created
+			if kept.definition != "" {
+				s.cache.revisions.Add(arn, kept)
+			}
 		}
 	}
 	missing := slices.DeleteFunc(revisions, func(arn string) bool { return l.targets[arn] != "" })

@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func (p paged) ListTasks(_ context.Context, in *sdk.ListTasksInput, _ ...func(*s
 	if page == 2 && in.DesiredStatus == p.old {
 		return &sdk.ListTasksOutput{TaskArns: []string{"old"}}, nil
 	}
-	out := &sdk.ListTasksOutput{TaskArns: []string{"new"}}
+	out := &sdk.ListTasksOutput{TaskArns: []string{fmt.Sprintf("%s-%d", in.DesiredStatus, page)}}
 	if page < 2 {
 		out.NextToken = aws.String(strconv.Itoa(page + 1))
 	}
@@ -33,7 +34,15 @@ func (p paged) ListTasks(_ context.Context, in *sdk.ListTasksInput, _ ...func(*s
 }
 
 func (p paged) DescribeTasks(_ context.Context, in *sdk.DescribeTasksInput, _ ...func(*sdk.Options)) (*sdk.DescribeTasksOutput, error) {
-	return &sdk.DescribeTasksOutput{Tasks: []types.Task{{TaskDefinitionArn: &in.Tasks[0], LastStatus: aws.String("RUNNING")}}}, nil
+	out := &sdk.DescribeTasksOutput{}
+	for _, arn := range in.Tasks {
+		definition := "new"
+		if arn == "old" {
+			definition = "old"
+		}
+		out.Tasks = append(out.Tasks, types.Task{TaskArn: &arn, TaskDefinitionArn: &definition, LastStatus: aws.String("RUNNING")})
+	}
+	return out, nil
 }
 
 func TestEveryPageOfTasksCounts(t *testing.T) {

@@ -84,7 +84,7 @@ func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
 
 // readSeen is Status, with errors that do not name the service.
 func (s *Service) readSeen(ctx context.Context) (plan.Seen, error) {
-	l, err := s.snapshotService(ctx)
+	l, err := s.lookAtService(ctx)
 	if err == nil {
 		err = s.readMoves(ctx, &l)
 	}

@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -25,7 +26,7 @@ func listUnstoppedTasks(ctx context.Context, api taskAPI, list sdk.ListTasksInpu
 func listKnownTasks(
 	ctx context.Context, api taskAPI, list sdk.ListTasksInput,
 ) (unstopped, stopped []types.Task, err error) {
-	var found []types.Task
+	var arns []string
 	for _, wanted := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
 		list.DesiredStatus, list.NextToken = wanted, nil
 		pages := sdk.NewListTasksPaginator(api, &list)
@@ -34,29 +35,28 @@ func listKnownTasks(
 			if err != nil {
 				return nil, nil, err
 			}
-			tasks, err := describeTasks(ctx, api, list.Cluster, page.TaskArns)
-			if err != nil {
-				return nil, nil, err
-			}
-			found = append(found, tasks...)
+			arns = append(arns, page.TaskArns...)
 		}
 	}
-	for _, t := range found {
-		if aws.ToString(t.LastStatus) == "STOPPED" {
-			stopped = append(stopped, t)
-		} else {
-			unstopped = append(unstopped, t)
+	for some := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(arns))), listMost) {
+		tasks, err := describeTasks(ctx, api, list.Cluster, some)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, t := range tasks {
+			if aws.ToString(t.LastStatus) == "STOPPED" {
+				stopped = append(stopped, t)
+			} else {
+				unstopped = append(unstopped, t)
+			}
 		}
 	}
 	return unstopped, stopped, nil
 }
 
-// describeTasks returns one page of tasks without those that ECS no longer knows: they have stopped. It fails where ECS
-// leaves another one out.
+// describeTasks returns up to a hundred tasks without those that ECS no longer knows: they have stopped. It fails where
+// ECS leaves another one out.
 func describeTasks(ctx context.Context, api taskAPI, cluster *string, arns []string) ([]types.Task, error) {
-	if len(arns) == 0 {
-		return nil, nil
-	}
 	out, err := api.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: cluster, Tasks: arns})
 	if err != nil {
 		return nil, err

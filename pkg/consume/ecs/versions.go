@@ -73,9 +73,12 @@ const startSkew = 30 * time.Second
 
 // currentSince returns the labelled versions of the bucket that may have been current at any time since began: that is
 // every labelled version, without those that were seen not to be current before. Zero is any time.
-func (at place) currentSince(began time.Time) []string {
+func (at place) currentSince(began time.Time) []string { return currentSince(at.versions, began) }
+
+// currentSince is the same of any secret's versions.
+func currentSince(versions []history.Version, began time.Time) []string {
 	var ids []string
-	for _, v := range at.versions {
+	for _, v := range versions {
 		if len(v.Labels) > 0 && (began.IsZero() || mayBeCurrentAfter(v, began.Add(-startSkew))) {
 			ids = append(ids, v.ID)
 		}

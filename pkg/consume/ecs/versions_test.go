@@ -99,10 +99,27 @@ func TestAnOutlineHasEachPinOnce(t *testing.T) {
 func TestACacheIsBounded(t *testing.T) {
 	c := NewCache()
 	for i := range cacheSize + 10 {
-		c.keepOutline(revision{arn: fmt.Sprint("app:", i)})
+		c.keepRevision(revision{arn: fmt.Sprint("app:", i)})
 	}
 	if _, kept := c.findOutline("app:0"); kept || c.outlines.Len() != cacheSize {
 		t.Errorf("%d are kept", c.outlines.Len())
+	}
+}
+
+// The content of task definitions is kept as long as all of them take no more than maxContents, each once.
+func TestWhatIsKeptOfContentsIsBoundedByBytes(t *testing.T) {
+	c, n := NewCache(), 0
+	large := strings.Repeat("x", 60<<10)
+	for ; n < 2*maxContents/len(large); n++ {
+		r := revision{arn: fmt.Sprint("app:", n)}
+		r.input.Family = &large
+		c.keepRevision(r)
+		c.keepRevision(r)
+	}
+	_, first := c.findContent("app:0")
+	_, last := c.findContent(fmt.Sprint("app:", n-1))
+	if first || !last || c.size > maxContents || c.size < maxContents/2 || c.contents.Len() > maxContents/len(large) {
+		t.Errorf("%d are kept, of %d bytes; the first %v, the last %v", c.contents.Len(), c.size, first, last)
 	}
 }
 
