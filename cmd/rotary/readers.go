@@ -107,7 +107,8 @@ func (c readersCmd) lookUp(s *session) (readersSeen, error) {
 		seen.Incomplete = true
 		return seen, errors.Join(errLookupStopped, s.ctx.Err())
 	}
-	return seen, c.findDismissals(s, &seen)
+	err = c.findDismissals(s, &seen)
+	return seen, err
 }
 
 // concerns reports whether a secret is what was asked about: the source's own, or that of a bucket which it feeds.

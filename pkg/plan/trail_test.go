@@ -80,7 +80,7 @@ func TestAStrangerInTheTrailVetoesARetirement(t *testing.T) {
 		want   Reason // "": it is retired
 		alarms int
 	}{
-		"nobody has read it":           {func(s *State) {}, "", 0},
+		"nobody has read it":           {func(*State) {}, "", 0},
 		"the trail is not read as far": {func(s *State) { s.Trail.Until = noon.Add(-hour - time.Second) }, Trail, 0},
 		"the trail was not read":       {func(s *State) { s.Trail.Until = time.Time{} }, Trail, 0},
 		"a pass before has read it": {func(s *State) {
