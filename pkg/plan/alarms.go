@@ -138,6 +138,9 @@ func (s State) namesOfAlarms(source Source, v history.Version) []string {
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
 	limit := source.owedTooLong()
+	if d := newDebt(source, v); slices.ContainsFunc(s.Strangers, func(t SeenStranger) bool { return !t.Unread && s.holdsDebt(t, d) }) {
+		limit = max(limit, owedByHand)
+	}
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit {
 		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(
 			"version %s was replaced %s ago and is not retired; rotary status %s says what blocks it",
@@ -150,7 +153,7 @@ func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	return append(all, alarmsOfFailure(source, v)...)
 }
 
-// owedTooLong is for how long the source may owe a version: twice what its waits and drains explain. Where a person
+// owedTooLong is for how long the source may owe a version where no stranger keeps it, of which StrangerRuns tells: twice what its waits and drains explain. Where a person
 // retires, the manifest says how long that may take, or three days.
 func (s Source) owedTooLong() time.Duration {
 	limit := max(2*s.Takes, owedAtLeast)
