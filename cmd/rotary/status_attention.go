@@ -282,10 +282,12 @@ func (p page) describeOtherHolders(o plan.OwedReport, w plan.Wait) string {
 func (p page) renderOthers() string {
 	var lines []string
 	add := func(sign screen.Sign, words string) { lines = append(lines, p.fillWords(p.Sign(sign)+" ", words)) }
-	for _, c := range p.report.Consumers {
-		if isStranger(c) {
-			add(screen.Attention, "stranger "+c.Name+": "+c.Detail)
+	for _, t := range p.report.Strangers {
+		sign := screen.Attention
+		if t.Dismissed != nil {
+			sign = screen.Busy
 		}
+		add(sign, p.describeStranger(t))
 	}
 	for _, w := range p.listOtherWaits() {
 		sign := screen.Busy
@@ -303,6 +305,14 @@ func (p page) renderOthers() string {
 	return strings.Join(lines, "\n")
 }
 
+// describeStranger says who runs what, and what to do about it, or who has dismissed it until when.
+func (p page) describeStranger(t plan.StrangerReport) string {
+	if t.Unseen {
+		return t.Name + " is not seen: " + t.Detail
+	}
+	return "stranger " + t.Name + ": " + t.Detail
+}
+
 func (p page) describeOtherWait(w plan.Wait) string {
 	text := w.Subject
 	if w.Version != "" {
@@ -318,9 +328,10 @@ func (p page) describeOtherWait(w plan.Wait) string {
 	return text
 }
 
-// isToldWait reports whether an alarm about what is no source is told by a wait already: what left the manifest.
+// isToldWait reports whether an alarm about what is no source is told already: what left the manifest by a wait, strangers
+// by a line of their own.
 func (p page) isToldWait(a plan.Alarm) bool {
-	return a.Name == plan.RetirementOwed && slices.ContainsFunc(p.report.Waits, func(w plan.Wait) bool {
+	return a.Name == plan.StrangerRuns || a.Name == plan.RetirementOwed && slices.ContainsFunc(p.report.Waits, func(w plan.Wait) bool {
 		return w.Subject == a.Subject && w.Reason == plan.LeftManifest
 	})
 }
@@ -347,6 +358,8 @@ func (p page) listOtherWaits() []plan.Wait {
 		switch {
 		case told[w.Subject+" "+w.Version]:
 			return true
+		case p.isStranger(w.Subject):
+			return true
 		case p.isSource(w.Subject) && (w.Reason == plan.NotAccepted || w.Reason == plan.Frozen):
 			return true
 		}
@@ -370,8 +383,13 @@ func (p page) waitsForPerson(w plan.Wait) bool {
 
 // countForPeople counts the things of a status that go on by a person's doing alone.
 func (p page) countForPeople() (n int) {
+	for _, t := range p.report.Strangers {
+		if t.Dismissed == nil {
+			n++
+		}
+	}
 	for _, c := range p.report.Consumers {
-		if isStranger(c) || consumerState(c) == isUnknown || c.State == "failed" {
+		if consumerState(c) == isUnknown || c.State == "failed" {
 			n++
 		}
 	}

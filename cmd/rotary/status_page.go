@@ -117,12 +117,14 @@ func consumerState(c plan.ConsumerReport) string {
 	return c.State
 }
 
-// isStranger reports whether a consumer stands in no manifest and no bucket's memory.
-func isStranger(c plan.ConsumerReport) bool { return c.Bucket == "" && c.Source == "" }
+// isStranger reports whether this is the name of a stranger.
+func (p page) isStranger(name string) bool {
+	return slices.ContainsFunc(p.report.Strangers, func(t plan.StrangerReport) bool { return t.Name == name })
+}
 
 // renderConsumers returns the table of consumers: those that are not current first.
 func (p page) renderConsumers(all bool) string {
-	listed := slices.DeleteFunc(slices.Clone(p.report.Consumers), isStranger)
+	listed := slices.Clone(p.report.Consumers)
 	slices.SortStableFunc(listed, func(a, b plan.ConsumerReport) int { return rankOf(a) - rankOf(b) })
 	more := 0
 	if !all && len(listed) > mostConsumers {

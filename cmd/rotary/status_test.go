@@ -62,7 +62,11 @@ func pages() map[string]plan.Report {
 			{Name: "ci", Kind: "github", Bucket: "api-secrets", State: "unknown", Detail: "GitHub answers 502"},
 			{Name: "nightly", Kind: "reader", Source: "app-db", Running: "v-f81d4fae", State: "draining", Detail: "readers without a receipt may use what they read before"},
 			{Name: "old (ecs:main/old)", Kind: "ecs", Bucket: "api-secrets", State: "behind", Remembered: true, Detail: "it left the manifest; 1 of 1 tasks on old:2"},
-			{Name: "main/strange", State: "unknown", Detail: "it carries this environment's tag"},
+		},
+		Strangers: []plan.StrangerReport{
+			{Name: "ecs-family:main/api", Detail: "1 task runs api:2, which takes what is current of api-secrets-production when they start (secrets of container \"app\"); dismissed by arn:aws:iam::222222222222:user/ann until 2026-01-14T09:00:00Z", Secrets: []string{"api-secrets-production"}, Dismissed: &plan.DismissalReport{By: "arn:aws:iam::222222222222:user/ann"}},
+			{Name: "ecs:main/strange", Detail: "2 tasks run api:3, which takes version 10db8bff of api-secrets-production (secrets of container \"app\"); it is no consumer in the manifest: declare it as a consumer or a reader, stop it (aws ecs delete-service --force --cluster main --service strange), or rotary dismiss production ecs:main/strange --for 7d", Secrets: []string{"api-secrets-production"}},
+			{Name: "ecs:second", Detail: "look at ECS cluster second: AccessDeniedException", Unseen: true, Secrets: []string{"api-secrets-production"}},
 		},
 		Waits: []plan.Wait{
 			{Subject: "app-db", Version: "v-7e6b41e6", Reason: plan.InUse, Detail: "consumer api may still use it"},

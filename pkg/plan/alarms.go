@@ -139,6 +139,9 @@ func (s State) namesOfAlarms(source Source, v history.Version) []string {
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
 	limit := s.owedTooLong(source)
+	if d := newDebt(source, v); slices.ContainsFunc(s.Strangers, func(t SeenStranger) bool { return !t.Unread && s.holdsDebt(t, d) }) {
+		limit = max(limit, owedByHand)
+	}
 	use, _ := UseOf(v)
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit && s.Now.After(use.explainedBy()) {
 		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(
@@ -152,9 +155,9 @@ func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	return append(all, alarmsOfFailure(source, v)...)
 }
 
-// owedTooLong is for how long the source may owe a version: twice what its waits, its drains and the bake of each step's
-// rollout explain, and for how long the sinks say that they serve what was replaced. Where a person retires, the manifest says
-// how long that may take, or three days.
+// owedTooLong is for how long the source may owe a version where no stranger keeps it, of which StrangerRuns tells: twice
+// what its waits, its drains and the bake of each step's rollout explain, and for how long the sinks say that they serve what
+// was replaced. Where a person retires, the manifest says how long that may take, or three days.
 func (s State) owedTooLong(source Source) time.Duration {
 	steps := time.Duration(source.Manifest.CountSteps())
 	var bakes, serves time.Duration

@@ -132,3 +132,27 @@ func TestAStrangerVetoesOnlyWhatItMayHold(t *testing.T) {
 		}
 	}
 }
+
+// What a stranger keeps is alarmed as owed after three days: StrangerRuns says so at once.
+func TestWhatAStrangerKeepsIsOwedForLonger(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		age      time.Duration
+		stranger []SeenStranger
+		want     bool
+	}{
+		{"nobody keeps it", 25 * time.Hour, nil, true},
+		{"a stranger keeps it", 25 * time.Hour, []SeenStranger{strangerOn("api-dev", bid(present, 1))}, false},
+		{"a stranger keeps it for days", 73 * time.Hour, []SeenStranger{strangerOn("api-dev", bid(present, 1))}, true},
+		{"a stranger that has something else", 25 * time.Hour, []SeenStranger{strangerOn("api-dev", bid(present, 2))}, true},
+		{"a cluster that does not answer", 25 * time.Hour, []SeenStranger{{Name: "ecs:main", Unread: true, Holds: []Holding{{Secret: "api-dev", Any: true}}}}, true},
+	} {
+		s := owing()
+		s.Now = s.db().OwedSince(s.db().Versions[0]).Add(tt.age)
+		s.Strangers = tt.stranger
+		got := slices.ContainsFunc(Describe(s, Make(s)).Alarms, func(a Alarm) bool { return a.Name == RetirementOwed })
+		if got != tt.want {
+			t.Errorf("%s: alarmed %v", tt.name, got)
+		}
+	}
+}

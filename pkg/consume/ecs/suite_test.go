@@ -25,6 +25,19 @@ func TestTheSuite(t *testing.T) {
 	consumetest.Run(t, func(t *testing.T) consumetest.World { return suiteWorld(t, manifest.ECS{}, true) })
 }
 
+// The looks come from the look at the whole cluster, of a function that stays warm.
+func TestTheSuiteOfALookAtTheCluster(t *testing.T) {
+	consumetest.Run(t, func(t *testing.T) consumetest.World {
+		return withClusters(suiteWorld(t, manifest.ECS{}, true))
+	})
+}
+
+func TestTheSuiteOfWhatAPipelineDeploysByALookAtTheCluster(t *testing.T) {
+	consumetest.RunDeployed(t, func(t *testing.T) consumetest.World {
+		return withClusters(suiteWorld(t, manifest.ECS{Roll: new(bool)}, false))
+	})
+}
+
 func TestTheSuiteWithABundle(t *testing.T) {
 	consumetest.Run(t, func(t *testing.T) consumetest.World {
 		return suiteWorld(t, manifest.ECS{Task: manifest.Task{Inject: manifest.InjectBundle, Variable: "API_SECRETS"}}, false)
