@@ -31,7 +31,7 @@ func TestAStrangerIsNamedAndKeepsWhatItMayRun(t *testing.T) {
 	if p := Make(ageing()); len(p.Withdrawals) != 1 {
 		t.Fatalf("without a stranger %d versions are withdrawn", len(p.Withdrawals))
 	}
-	dismissed := func(s *State, secret *history.History, until time.Time) {
+	dismissed := func(secret *history.History, until time.Time) {
 		key, value := FormatDismissal(Dismissal{Who: canary, Until: until, Since: noon.Add(-time.Hour), Caller: "arn:aws:iam::1:user/ann"})
 		secret.Tags = map[string]string{key: value}
 	}
@@ -52,15 +52,15 @@ func TestAStrangerIsNamedAndKeepsWhatItMayRun(t *testing.T) {
 		{"one on another bucket", func(s *State) { s.Strangers = []SeenStranger{strangerOn("other-dev", "x")} }, true, Stranger},
 		{"one that was dismissed", func(s *State) {
 			s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
-			dismissed(s, &s.api().History, noon.Add(time.Hour))
+			dismissed(&s.api().History, noon.Add(time.Hour))
 		}, true, ""},
 		{"one whose dismissal is over", func(s *State) {
 			s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
-			dismissed(s, &s.api().History, noon)
+			dismissed(&s.api().History, noon)
 		}, false, Stranger},
 		{"one that was dismissed for another secret", func(s *State) {
 			s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
-			dismissed(s, &s.db().History, noon.Add(time.Hour))
+			dismissed(&s.db().History, noon.Add(time.Hour))
 		}, false, Stranger},
 		{"one that is declared as readers", func(s *State) {
 			s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}

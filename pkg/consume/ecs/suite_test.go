@@ -1,6 +1,7 @@
 package ecs_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -28,13 +30,13 @@ func TestTheSuite(t *testing.T) {
 // The looks come from the look at the whole cluster, of a function that stays warm.
 func TestTheSuiteOfALookAtTheCluster(t *testing.T) {
 	consumetest.Run(t, func(t *testing.T) consumetest.World {
-		return withClusters(suiteWorld(t, manifest.ECS{}, true))
+		return newSuiteService(t, types.DeploymentConfiguration{}, manifest.ECS{}, true).lookAtClusters().describeSuite()
 	})
 }
 
 func TestTheSuiteOfWhatAPipelineDeploysByALookAtTheCluster(t *testing.T) {
 	consumetest.RunDeployed(t, func(t *testing.T) consumetest.World {
-		return withClusters(suiteWorld(t, manifest.ECS{Roll: new(bool)}, false))
+		return newSuiteService(t, types.DeploymentConfiguration{}, manifest.ECS{Roll: new(bool)}, false).lookAtClusters().describeSuite()
 	})
 }
 
@@ -77,15 +79,40 @@ type service struct {
 	content map[string]map[string]secret.Value // by version
 	works   []string                           // the only versions on which tasks start; nil for all
 	images  int
-	wire    bool // over HTTP, by the genuine client
+	wire    bool          // over HTTP, by the genuine client
+	warm    *ecs.Clusters // nil: each look asks by itself
 }
 
 func suiteWorld(t *testing.T, at manifest.ECS, wire bool, entries ...string) consumetest.World {
-	return deployedWorld(t, types.DeploymentConfiguration{}, at, wire, entries...)
+	return newSuiteService(t, types.DeploymentConfiguration{}, at, wire, entries...).describeSuite()
 }
 
 // deployedWorld is suiteWorld for a service that is deployed so.
 func deployedWorld(t *testing.T, deployment types.DeploymentConfiguration, at manifest.ECS, wire bool, entries ...string) consumetest.World {
+	return newSuiteService(t, deployment, at, wire, entries...).describeSuite()
+}
+
+// lookAtClusters lets looks come from the look at the cluster.
+func (w *service) lookAtClusters() *service {
+	env := environmentWith("api")
+	if w.warm = ecs.NewClusters(w.client, nil, env, w.cache); !w.wire {
+		w.warm = ecs.NewClusters(w.svc.Direct(w.tap, ""), nil, env, w.cache)
+	}
+	return w
+}
+
+// listed is a consumer for which the look at its cluster is taken when it is asked.
+type listed struct {
+	reconcile.Consumer
+	prepare func()
+}
+
+func (l listed) Status(ctx context.Context) (plan.Seen, error) {
+	l.prepare()
+	return l.Consumer.Status(ctx)
+}
+
+func newSuiteService(t *testing.T, deployment types.DeploymentConfiguration, at manifest.ECS, wire bool, entries ...string) *service {
 	w := &service{world: newWorld(t), at: at, content: map[string]map[string]secret.Value{}, images: 1, wire: wire}
 	w.at.Cluster, w.at.Service = "main", "api"
 	if w.at.Containers == nil {
@@ -93,6 +120,10 @@ func deployedWorld(t *testing.T, deployment types.DeploymentConfiguration, at ma
 	}
 	w.resolve, w.alike = w.resolveValue, slices.DeleteFunc(slices.Clone(w.at.Containers), func(name string) bool { return name == "app" })
 	w.createService(w.registerRevision("app:1", append(entries, ssm)...), 2, true, deployment)
+	return w
+}
+
+func (w *service) describeSuite() consumetest.World {
 	suite := consumetest.World{
 		Clock: w.clock, Tap: w.tap, Open: w.openConsumer, Put: w.putBucket, Held: w.heldValues, Step: time.Minute,
 		Fail: func() { w.works = slices.Clone(w.startableVersions()) }, Mend: func() { w.works = nil },
@@ -112,6 +143,14 @@ func (w *service) askConsumer() reconcile.Consumer { return w.openWithOptions(ec
 func (w *service) openWithOptions(options ...ecs.Option) reconcile.Consumer {
 	c := manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &w.at}
 	options = append(options, ecs.Share(w.cache))
+	if w.warm != nil {
+		options = append(options, ecs.From(w.warm))
+		return listed{w.open(c, options), func() { w.warm.Prepare(ctx(), w.clock.Now(), nil) }}
+	}
+	return w.open(c, options)
+}
+
+func (w *service) open(c manifest.Consumer, options []ecs.Option) reconcile.Consumer {
 	if !w.wire {
 		return ecs.New(w.svc.Direct(w.tap, ""), c, devEnvironment, w.history, w.clock.Now(), options...)
 	}
