@@ -28,9 +28,10 @@ var bounds = map[string]struct {
 	"one-500-3": {calls: 200, oneByOne: 200, chain: 11},
 }
 
-// tries is how often a case that is over its bound is measured. A busy machine can make calls that were meant to be
-// beside each other one after the other, and never the other way round.
-const tries = 3
+// tries is how often a case that is over its bound is set up and measured. On a busy machine a client may lose an answer
+// and ask again, which while the case is set up leaves one more revision to read, and calls that were meant to be beside
+// each other are made one after the other; neither can make a run cheaper than the code is.
+const tries = 5
 
 // latency makes calls that are made together be under way together, also on a machine with other things to do.
 const latency = 10 * time.Millisecond
@@ -40,14 +41,19 @@ const latency = 10 * time.Millisecond
 func TestAPassCostsNoMoreThanBefore(t *testing.T) {
 	lambdas := buildLambdas(t)
 	cases := parseCases(t)
+	var runs map[string]Run
 	for range tries {
-		runs := measureCases(t, lambdas, cases)
+		runs = measureCases(t, lambdas, cases)
 		cases = slices.DeleteFunc(cases, func(c Case) bool { return isWithinBounds(t, runs[c.String()]) })
 		if len(cases) == 0 {
 			return
 		}
 	}
-	t.Errorf("calls that are made one after the other are more than bounds has, %d times: %v", tries, cases)
+	for _, c := range cases {
+		r, b := runs[c.String()], bounds[c.String()]
+		t.Errorf("%s, %d times: %d calls, and %d may be made; %d one after the other, and %d may be:\n%s",
+			c, tries, r.Calls, b.calls, r.Observed, b.oneByOne, r.Describe())
+	}
 }
 
 func parseCases(t *testing.T) (cases []Case) {
@@ -90,10 +96,7 @@ func isWithinBounds(t *testing.T, r Run) bool {
 	if len(r.Chain) > b.chain {
 		t.Errorf("%s: %d calls need each other, and %d may:\n%s", r.Name, len(r.Chain), b.chain, r.Describe())
 	}
-	if r.Calls > b.calls {
-		t.Errorf("%s: %d calls, and %d may be made:\n%s", r.Name, r.Calls, b.calls, r.Describe())
-	}
-	return r.Observed <= b.oneByOne
+	return r.Calls <= b.calls && r.Observed <= b.oneByOne
 }
 
 // buildLambdas builds the bootstraps as the tests in internal/e2e do, so that both find them in the build cache.

@@ -27,10 +27,14 @@ func TestAnIndexChangesNoAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		// What no manifest that Parse takes has: a source that is private to two buckets, and one that others take.
+		private := env.Sources[0].Name
 		env.Buckets = slices.Concat(env.Buckets, []manifest.Bucket{
-			{Name: "first", Only: []string{"session"}, Originals: manifest.Originals{All: true}},
-			{Name: "second", Only: []string{"session"}, Originals: manifest.Originals{List: []string{"session", "nothing"}}},
+			{Name: "first", Only: []string{private}, Originals: manifest.Originals{All: true}},
+			{Name: "second", Only: []string{private}, Originals: manifest.Originals{List: []string{private, "nothing"}}},
 		})
+		if len(env.Refused(env.Buckets[len(env.Buckets)-1], env.Entries(env.Buckets[len(env.Buckets)-1]))) == 0 {
+			t.Fatalf("nothing is refused in %s", name)
+		}
 		indexed := env.Indexed()
 		if indexed.Indexed() != indexed {
 			t.Error("an index is made again")
