@@ -90,12 +90,13 @@ set -e; echo "manifest $$ROTARY_MANIFEST"; for name in $(lambdas); do \
 done
 endef
 
-# npm_ci FOLDER WHAT: what the folder's package-lock.json lists, where that is not installed yet.
+# npm_ci FOLDER WHAT: what the folder's package-lock.json lists, and what its scripts make of that, where that is not there yet.
 define npm_ci
 if ! command -v npm >/dev/null; then \
 	if [ "$(REQUIRE_ALL)" = 1 ]; then echo "$(1): no npm"; exit 1; fi; \
 	echo "skip     $(2): no npm"; \
-elif [ ! $(1)/node_modules/.package-lock.json -nt $(1)/package-lock.json ]; then \
+elif [ ! -e $(1)/node_modules/.package-lock.json ] || \
+	[ -n "$$(find $(1)/package-lock.json $(1)/*.mjs -newer $(1)/node_modules/.package-lock.json 2>/dev/null)" ]; then \
 	echo "npm ci   $(1)"; \
 	npm ci --prefix $(1) --no-audit --no-fund --loglevel=error; \
 fi

@@ -278,7 +278,8 @@ func (p page) describeOtherHolders(o plan.OwedReport, w plan.Wait) string {
 	return "; also " + strings.Join(others, ", ")
 }
 
-// renderOthers returns what no table tells: strangers, buckets, and what left the manifest, a paragraph for each.
+// renderOthers returns what no table tells: strangers, buckets, what left the manifest, and who could not be asked, a paragraph
+// for each.
 func (p page) renderOthers() string {
 	var lines []string
 	add := func(sign screen.Sign, words string) { lines = append(lines, p.fillWords(p.Sign(sign)+" ", words)) }
@@ -301,6 +302,11 @@ func (p page) renderOthers() string {
 			continue
 		}
 		add(screen.Attention, a.Subject+": "+a.Detail+"\n"+plan.Page(a.Name))
+	}
+	for _, failed := range []string{p.report.TrailFailed, p.report.ReceiptsFailed} {
+		if failed != "" {
+			add(screen.Attention, failed)
+		}
 	}
 	return strings.Join(lines, "\n")
 }

@@ -289,7 +289,8 @@ func TestStory23ABadTokenIsNotTriedAgainAndAgain(t *testing.T) {
 	gitHub, vercel, passes := count("github"), count("vercel"), s.countPasses()
 	s.Advance(2 * time.Hour)
 	passes = s.countPasses() - passes
-	if g, v := count("github")-gitHub, count("vercel")-vercel; g > passes || v > passes || passes > 40 {
+	// The look for receipts tries the token too, once an hour.
+	if g, v := count("github")-gitHub, count("vercel")-vercel; g > passes+2 || v > passes || passes > 40 {
 		t.Errorf("%d calls at GitHub and %d at Vercel in %d passes with a token that is refused", g, v, passes)
 	}
 	r := s.readReport()

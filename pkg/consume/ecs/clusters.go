@@ -213,7 +213,7 @@ func (c *Clusters) readCluster(ctx context.Context, l *clusterLook, wanted []str
 		if !isOutside(s) {
 			l.readBriefs(ctx, c, s)
 		}
-		if isOutside(s) || isRolloutQuiet(s) {
+		if mayBeSettled(s) {
 			quiet = append(quiet, name)
 		}
 	}
@@ -283,11 +283,16 @@ const (
 	notDescribed = "it is left out of the answer"
 )
 
-// isRolloutQuiet reports whether a service has one deployment, COMPLETED, with all its tasks running.
-func isRolloutQuiet(s types.Service) bool {
+// mayBeSettled reports whether a service's description alone shows nothing unfinished: it has one deployment, COMPLETED, with
+// all its tasks running, or one that shifts traffic, of which ECS tells no state; or another controller deploys it.
+func mayBeSettled(s types.Service) bool {
+	if isOutside(s) {
+		return true
+	}
 	if len(s.Deployments) != 1 {
 		return false
 	}
 	p := s.Deployments[0]
-	return p.RolloutState == types.DeploymentRolloutStateCompleted && p.RunningCount == s.DesiredCount && p.PendingCount == 0
+	done := p.RolloutState == types.DeploymentRolloutStateCompleted || shiftsTraffic(s.DeploymentConfiguration)
+	return done && p.RunningCount == s.DesiredCount && p.PendingCount == 0
 }

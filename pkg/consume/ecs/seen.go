@@ -140,10 +140,12 @@ func (l serviceSnapshot) familyName() string {
 // isRolloutQuiet reports whether the service has one deployment, COMPLETED, with all its tasks running; or task sets that
 // are as quiet.
 func (l serviceSnapshot) isRolloutQuiet() bool {
+	p := l.primaryDeployment()
 	if isOutside(l.service) {
 		return l.areTaskSetsQuiet()
 	}
-	return isRolloutQuiet(l.service)
+	return len(l.service.Deployments) == 1 && l.rolloutState() == types.DeploymentRolloutStateCompleted &&
+		p.RunningCount == l.service.DesiredCount && p.PendingCount == 0
 }
 
 // isSettled reports whether nothing at all is unfinished: an attempt may go on after its rollout is COMPLETED (alarms,

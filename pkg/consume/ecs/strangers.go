@@ -121,7 +121,7 @@ func (c *Clusters) definitionsOf(ctx context.Context, look *clusterLook, s types
 	for _, t := range s.TaskSets {
 		arns = append(arns, aws.ToString(t.TaskDefinition))
 	}
-	if !isRolloutQuiet(s) && len(s.Deployments) > 0 {
+	if (!mayBeSettled(s) || shiftsTraffic(s.DeploymentConfiguration)) && len(s.Deployments) > 0 {
 		arns = append(arns, c.findRollbacks(ctx, look, s, r)...)
 	}
 	return slices.DeleteFunc(arns, func(arn string) bool { return arn == "" })

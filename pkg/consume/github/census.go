@@ -47,6 +47,7 @@ type censusGroup struct {
 	owner    string
 	declared map[string]bool
 	listed   time.Time // when the repositories were listed
+	failed   time.Time // when GitHub refused or did not answer last
 	places   map[string]*censusPlace
 	calls    int // in this pass
 }
@@ -94,7 +95,13 @@ func ownerOf(g *manifest.GitHub) string {
 func (c *Census) Look(ctx context.Context, key func(string) secret.Value, now time.Time) ([]Sighting, error) {
 	var failed []error
 	for _, group := range c.groups {
+		if now.Before(group.failed.Add(lookAgain)) { // a token that is refused is not tried in every pass
+			failed = append(failed, fmt.Errorf("look for receipts at GitHub (%s): it failed at %s and is tried again an hour later",
+				group.owner, group.failed.UTC().Format(time.TimeOnly)))
+			continue
+		}
 		if err := c.lookAtGroup(ctx, group, key, now); err != nil {
+			group.failed = now
 			failed = append(failed, fmt.Errorf("look for receipts at GitHub (%s): %w", group.owner, err))
 		}
 	}
