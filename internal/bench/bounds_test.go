@@ -22,10 +22,10 @@ var bounds = map[string]struct {
 	oneByOne int // the longest chain of calls that were made one after the other
 	chain    int // the longest chain of calls that need each other's answers
 }{
-	"none-50-3": {calls: 81, oneByOne: 81, chain: 5},
-	"one-50-3":  {calls: 200, oneByOne: 200, chain: 11},
-	"all-50-3":  {calls: 259, oneByOne: 259, chain: 11},
-	"one-500-3": {calls: 200, oneByOne: 200, chain: 11},
+	"none-50-3": {calls: 72, oneByOne: 72, chain: 5},
+	"one-50-3":  {calls: 181, oneByOne: 181, chain: 11},
+	"all-50-3":  {calls: 240, oneByOne: 240, chain: 11},
+	"one-500-3": {calls: 181, oneByOne: 181, chain: 11},
 }
 
 // tries is how often a case that is over its bound is set up and measured. On a busy machine a client may lose an answer

@@ -66,6 +66,7 @@ func awsSteps() []step {
 		{name: mark, calls: []string{labels}, inTurn: true, needs: []string{readValues, describe, versions, remember}},
 		{name: put, calls: []string{"secretsmanager.PutSecretValue"}, needs: []string{mark}},
 
+		{name: "look up who has read", calls: []string{"cloudtrail.LookupEvents"}, needs: []string{readValues}},
 		{name: find, calls: []string{"ecs.ListServices", "ecs.ListTasks", "ecs.ListClusters", "*.GetResources"}},
 		{name: deployments, calls: []string{"ecs.ListServiceDeployments"}, when: not(afterFirst("ecs.UpdateService"))},
 		{name: deployment, calls: []string{"ecs.DescribeServiceDeployments"}, when: not(afterFirst("ecs.UpdateService")), needs: []string{deployments}},
