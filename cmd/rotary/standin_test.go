@@ -204,9 +204,9 @@ func (s *safeBuffer) String() string {
 func setVariables(t *testing.T, out io.Reader) (printed string) {
 	t.Helper()
 	lines := bufio.NewScanner(out)
-	for range 11 {
+	for range 12 {
 		if !lines.Scan() {
-			t.Fatal("standin printed fewer than eleven variables")
+			t.Fatal("standin printed fewer than twelve variables")
 		}
 		name, value, ok := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
 		if !ok {

@@ -44,13 +44,7 @@ func Propagate(env *manifest.Environment, key string, closed []*manifest.Environ
 				Resource: n.bucketARNs(),
 			},
 		),
-		// BatchGetSecretValue takes no resource: each secret that it reads is checked as GetSecretValue.
-		{
-			Sid:      "ReadAtOnce",
-			Effect:   allow,
-			Action:   []string{"secretsmanager:BatchGetSecretValue"},
-			Resource: []string{"*"},
-		},
+		lookAround(n.lookUpReaders()...),
 		// For every secret that is encrypted with it: they are the environment's.
 		{Sid: "UseTheKey", Effect: allow, Action: encrypting, Resource: []string{key}},
 		{Sid: "AskRotators", Effect: allow, Action: []string{"lambda:InvokeFunction"}, Resource: n.rotateARNs(":" + manifest.AdvanceAlias)},
@@ -80,17 +74,20 @@ func Propagate(env *manifest.Environment, key string, closed []*manifest.Environ
 		},
 		logStatement(n, n.PropagateFunction()),
 	}
-	if env.ReadersRule != manifest.ReadersIgnore {
-		statements = append(statements, lookUpReaders())
-	}
 	return newDocument(slices.Concat(statements, n.onlyItsLabelsAndTags(), lookAtECS(n, closed), rollECS(n))...)
 }
 
-// lookUpReaders lets somebody look up who has read secrets. CloudTrail takes no resource, and tells of the whole account's
+// lookingUp is what lets somebody look up who has read secrets. CloudTrail takes no resource, and tells of the whole account's
 // management events in the region, without values
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html).
-func lookUpReaders() Statement {
-	return Statement{Sid: "LookUpReaders", Effect: allow, Action: []string{"cloudtrail:LookupEvents"}, Resource: []string{"*"}}
+var lookingUp = []string{"cloudtrail:LookupEvents"}
+
+// lookUpReaders returns what a pass needs to read the trail, where the manifest wants that.
+func (n names) lookUpReaders() []string {
+	if n.ReadersRule == manifest.ReadersIgnore {
+		return nil
+	}
+	return lookingUp
 }
 
 // onlyItsLabelsAndTags narrows what Propagate may do with the secrets of its environment: move the labels that are

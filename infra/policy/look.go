@@ -7,19 +7,14 @@ import (
 )
 
 // Look returns the policy of the look Lambda: it may read what Propagate may read, because it plans what a pass would do,
-// and change nothing. closed are the protected environments, as Propagate has them. It reads the tokens of GitHub and Vercel with the sources that hold them, because it looks there;
-// what a token lets its holder do there is not IAM's to narrow.
+// and change nothing. closed are the protected environments, as Propagate has them. It reads the tokens of GitHub and Vercel
+// with the sources that hold them, because it looks there; what a token lets its holder do there is not IAM's to narrow.
 func Look(env *manifest.Environment, key string, closed []*manifest.Environment) Document {
 	n := names{env}
 	secrets := slices.Concat(n.sourceARNs(anySource), n.bucketARNs())
 	statements := []Statement{
 		omitWithoutResource(Statement{Sid: "ReadSecrets", Effect: allow, Action: reading, Resource: secrets}),
-		{
-			Sid:      "ReadAtOnce",
-			Effect:   allow,
-			Action:   []string{"secretsmanager:BatchGetSecretValue"},
-			Resource: []string{"*"},
-		},
+		lookAround(),
 		{Sid: "UseTheKey", Effect: allow, Action: decrypting, Resource: []string{key}},
 		logStatement(n, n.LookFunction()),
 	}
@@ -32,18 +27,19 @@ func Look(env *manifest.Environment, key string, closed []*manifest.Environment)
 func lookAtECS(n names, closed []*manifest.Environment) []Statement {
 	return append(n.lookAtClusters(),
 		n.notProtectedClusters(closed),
-		// GetResources takes no resource and no condition: it shows the ARN and the tags of whatever is tagged in the
-		// account and region
-		// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html).
-		Statement{Sid: "FindClusters", Effect: allow, Action: []string{"tag:GetResources"}, Resource: []string{"*"}},
-		Statement{
-			Sid:      "TaskDefinitions",
-			Effect:   allow,
-			Action:   []string{"ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"},
-			Resource: []string{"*"},
-		},
 		lookAtStarts(n.familyClusters()),
 	)
+}
+
+// lookAround allows what reads and takes no resource, and more like it. BatchGetSecretValue is checked as GetSecretValue for
+// each secret that it reads. GetResources takes no condition either: it shows the ARN and the tags of whatever is tagged in
+// the account and region
+// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html).
+func lookAround(more ...string) Statement {
+	actions := []string{
+		"secretsmanager:BatchGetSecretValue", "tag:GetResources", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions",
+	}
+	return Statement{Sid: "LookAround", Effect: allow, Action: append(actions, more...), Resource: []string{"*"}}
 }
 
 // lookAtClusters lets every cluster of the account and region be looked at. A tag finds the ones that the manifest does

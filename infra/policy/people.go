@@ -158,7 +158,7 @@ func Platform(env *manifest.Environment, key string) Document {
 			Resource: []string{n.ARN("lambda", "function:"+n.LookFunction())},
 		},
 		n.readFunctionLogs(),
-		lookUpReaders(),
+		Statement{Sid: "LookUpReaders", Effect: allow, Action: lookingUp, Resource: []string{"*"}},
 		// To go back. Retiring is the reconciler's, behind its gates: the alias for that is not here. RotateSecret wants
 		// its caller to be one who may call the function
 		// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).

@@ -182,7 +182,7 @@ consumers:
 var twins = strings.NewReplacer("{random: {}, every: 30d}}", "{postgres: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet)
 
 // apart is main with a repository that has nothing of its login.
-var apart = strings.NewReplacer("buckets:\n", "buckets:\n  hook-secrets:      {originals: [vendor]}\n", "consumers:\n", "consumers:\n  hooks:     {bucket: hook-secrets, github: {repository: example/hooks, sign_in: {token: GH_TOKEN}}}\n").Replace(main)
+var apart = strings.NewReplacer("buckets:\n", "buckets:\n  hook-secrets:      {originals: [vendor]}\n", "consumers:\n", "consumers:\n  hooks:     {bucket: hook-secrets, github: {repository: example/hooks, environment: \"${env}\", sign_in: {token: GH_TOKEN}}}\n").Replace(main)
 
 // twoKeys is a manifest with a login under a key that moves and under one that does not: sharedLogins has it.
 const twoKeys = `

@@ -171,7 +171,7 @@ type StrangerReport struct {
 	// Unseen: it is a place that did not answer, and anything may run there.
 	Unseen bool `json:"unseen,omitempty"`
 	// Consumer is a consumer that the manifest declares at the very place, on something else: nobody can dismiss that.
-	Consumer string
+	Consumer string `json:"consumer,omitempty"`
 	// Reader is the consumer that declares it as readers.
 	Reader string `json:"reader,omitempty"`
 	// Secrets are those of which it may have something, sorted.
