@@ -46,7 +46,7 @@ func TestTheCostPageIsArithmetic(t *testing.T) {
 func describeMonth(t *testing.T, sources, buckets int) string {
 	t.Helper()
 	metrics := len(metric.All(environmentOf(t, sources)))
-	secrets, watched, shown := 1+float64(sources+buckets)*0.40, float64(metrics)*0.30, 23*0.10+3
+	secrets, watched, shown := 1+float64(sources+buckets)*0.40, float64(metrics)*0.30, 24*0.10+3
 	return fmt.Sprintf("| %d | %d | $%.2f | %d: $%.2f | $%.2f | $%.2f |",
 		sources, buckets, secrets, metrics, watched, shown, secrets+watched+shown)
 }

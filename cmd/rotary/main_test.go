@@ -190,7 +190,15 @@ func (o *outputs) keep(args []string, texts ...string) {
 func (b *bench) run(ts *testscript.TestScript, args []string, t terminal) int {
 	ts.Check(os.Chdir(ts.MkAbs(".")))
 	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST", "GOPACKAGE", "ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE", "ROTARY_TRAIL_PAUSE", clockVariable} {
+		before, was := os.LookupEnv(name)
 		ts.Check(os.Setenv(name, ts.Getenv(name)))
+		defer func() {
+			if !was {
+				_ = os.Unsetenv(name)
+				return
+			}
+			_ = os.Setenv(name, before)
+		}()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
