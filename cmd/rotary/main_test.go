@@ -187,19 +187,37 @@ func (o *outputs) keep(args []string, texts ...string) {
 	}
 }
 
+// scriptVariables are what a command reads of a script's variables.
+var scriptVariables = []string{
+	"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST", "GOPACKAGE",
+	"ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE", "ROTARY_TRAIL_PAUSE", clockVariable,
+}
+
+// takeVariables gives the process a script's variables, and returns what takes them back.
+func takeVariables(ts *testscript.TestScript) (restore func()) {
+	var all []func()
+	for _, name := range scriptVariables {
+		all = append(all, setVariable(ts, name))
+	}
+	return func() {
+		for _, one := range all {
+			one()
+		}
+	}
+}
+
+func setVariable(ts *testscript.TestScript, name string) (restore func()) {
+	before, was := os.LookupEnv(name)
+	ts.Check(os.Setenv(name, ts.Getenv(name)))
+	if !was {
+		return func() { _ = os.Unsetenv(name) }
+	}
+	return func() { _ = os.Setenv(name, before) }
+}
+
 func (b *bench) run(ts *testscript.TestScript, args []string, t terminal) int {
 	ts.Check(os.Chdir(ts.MkAbs(".")))
-	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST", "GOPACKAGE", "ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE", "ROTARY_TRAIL_PAUSE", clockVariable} {
-		before, was := os.LookupEnv(name)
-		ts.Check(os.Setenv(name, ts.Getenv(name)))
-		defer func() {
-			if !was {
-				_ = os.Unsetenv(name)
-				return
-			}
-			_ = os.Setenv(name, before)
-		}()
-	}
+	defer takeVariables(ts)()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	o := b.outside(ts.Getenv, cancel)

@@ -272,11 +272,11 @@ func promoteNewest(w *World, args []string) error {
 	if err != nil {
 		return err
 	}
-	targets := w.Vercel.RollbackTargets(c.Vercel.Project)
-	if len(targets) == 0 {
+	newest := w.Vercel.NewestReady(c.Vercel.Project)
+	if newest == "" {
 		return errNotNow
 	}
-	w.Vercel.Promote(c.Vercel.Project, targets[0].Deployment)
+	w.Vercel.Promote(c.Vercel.Project, newest)
 	return nil
 }
 

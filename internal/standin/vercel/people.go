@@ -201,6 +201,18 @@ func (s *Server) requestAlias(p *project, d *deployment, how string) {
 	s.putLive(p, d)
 }
 
+// NewestReady returns the production deployment that was built last and is READY, live or not; empty where there is none.
+func (s *Server) NewestReady(project string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range slices.Backward(s.mustFindProject(project).deployments) {
+		if d.state == ready && d.target == production {
+			return d.id
+		}
+	}
+	return ""
+}
+
 // Promote puts a READY deployment on the domain and ends an Instant Rollback.
 func (s *Server) Promote(project, deploymentID string) {
 	s.mu.Lock()
