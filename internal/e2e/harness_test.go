@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	contract "github.com/rotary-secrets/rotary/internal/contract/github"
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
@@ -260,4 +262,28 @@ func (s *scene) countPasses() int {
 // countAlarms counts what the Lambdas logged for an alarm.
 func (s *scene) countAlarms(name string) int {
 	return bytes.Count(s.ownRegion().Lambda.Output(), []byte(`"alarm":"`+name+`"`))
+}
+
+// advanceSlowly advances the clock with a sweep every three hours, not every five minutes: in days nobody acts in, passes
+// between them see the same.
+func (s *scene) advanceSlowly(by time.Duration) {
+	s.t.Helper()
+	s.sweepEvery("rate(3 hours)")
+	s.Advance(by)
+	s.sweepEvery("rate(5 minutes)")
+}
+
+func (s *scene) sweepEvery(rate string) {
+	s.t.Helper()
+	client := scheduler.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
+	is, err := client.GetSchedule(s.t.Context(), &scheduler.GetScheduleInput{Name: aws.String(s.Env.SweepSchedule())})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, err = client.UpdateSchedule(s.t.Context(), &scheduler.UpdateScheduleInput{
+		Name: is.Name, ScheduleExpression: &rate, FlexibleTimeWindow: is.FlexibleTimeWindow, Target: is.Target,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }

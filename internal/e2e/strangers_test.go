@@ -157,7 +157,7 @@ func TestAServiceInAClusterThatNobodyNamesKeepsItsCredential(t *testing.T) {
 	if slices.ContainsFunc(r.Alarms, func(a plan.Alarm) bool { return a.Name == plan.StrangerRuns }) {
 		t.Errorf("alarms: %+v", r.Alarms)
 	}
-	s.Advance(25 * time.Hour)
+	s.advanceSlowly(25 * time.Hour)
 	if owed := owedReports(s.readReport(), "vendor"); len(owed) != 1 || owed[0].Blocked[0].Reason != plan.Stranger {
 		t.Errorf("a day later: %+v", owed)
 	}
