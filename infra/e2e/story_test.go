@@ -296,10 +296,10 @@ func (p *played) rotateAll(ctx context.Context) error {
 
 // tellsOfRotation makes sure that the command says of the rotation of a source when the version before was dead.
 func (p *played) tellsOfRotation(ctx context.Context, s manifest.Source, before string) error {
-	mark := len(p.printed)
 	if err := p.rotary(ctx, nil, "readers", p.Env.Name, "--json"); err != nil {
 		return err
 	}
+	mark := len(p.printed)
 	if err := p.rotary(ctx, nil, "history", p.Env.Name, s.Name, "--json"); err != nil {
 		return err
 	}
