@@ -158,6 +158,8 @@ func bakes() []Scenario {
 			pass
 			wait 15m
 			unbake worker-b
+			wait 30m
+			release worker-b
 			settle`)},
 		{Name: "a rotation overtakes a bake", Manifest: "twins", Thin: 5, Bake: 30 * time.Minute, Schedule: MustParse(`
 			rotate db

@@ -74,7 +74,8 @@ func (c *Clusters) listRunning(ctx context.Context, look *clusterLook) []running
 		}
 		return all[location]
 	}
-	for name, s := range look.services {
+	for _, name := range slices.Sorted(maps.Keys(look.services)) {
+		s := look.services[name]
 		if aws.ToString(s.Status) == "INACTIVE" {
 			continue
 		}
@@ -103,7 +104,8 @@ func (c *Clusters) listRunning(ctx context.Context, look *clusterLook) []running
 		}
 	}
 	var list []running
-	for _, r := range all {
+	for _, at := range slices.Sorted(maps.Keys(all)) { // so that equal passes call in the same order
+		r := all[at]
 		if i := slices.IndexFunc(c.readers, func(at readerAt) bool { return at.location == r.location }); i >= 0 {
 			r.consumer = c.readers[i].name
 		}
@@ -147,7 +149,7 @@ func (c *Clusters) findRollbacks(ctx context.Context, look *clusterLook, s types
 	if err != nil {
 		r.unreadable = fmt.Errorf("look at the deployments of ECS service %s/%s: %w", look.name, name, awserr.Legible(err))
 	}
-	return slices.Collect(maps.Values(l.targets))
+	return slices.Sorted(maps.Values(l.targets))
 }
 
 // attemptsOnly is the client of a Service that reads service deployments and nothing else.
