@@ -145,6 +145,8 @@ func bakes() []Scenario {
 			pass
 			wait 15m
 			unbake worker-b
+			wait 30m
+			release worker-b
 			settle`)},
 		{Name: "a bake of versions", Manifest: "fleet", Fleet: true, Bake: 20 * time.Minute, Schedule: MustParse(`
 			rotate db
@@ -171,6 +173,8 @@ func bakes() []Scenario {
 			redeploy api
 			wait 5m
 			unbake api
+			wait 40m
+			release api
 			settle`)},
 	}
 }
