@@ -77,12 +77,12 @@ func Propagate(env *manifest.Environment, key string, closed []*manifest.Environ
 	return newDocument(slices.Concat(statements, n.onlyItsLabelsAndTags(), lookAtECS(n, closed), rollECS(n))...)
 }
 
-// lookingUp is what lets somebody look up who has read secrets. CloudTrail takes no resource, and tells of the whole account's
-// management events in the region, without values
+// lookingUp are the actions that read CloudTrail's event history. LookupEvents takes no resource: it returns the management
+// events of the whole account in the region, without values
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html).
 var lookingUp = []string{"cloudtrail:LookupEvents"}
 
-// lookUpReaders returns what a pass needs to read the trail, where the manifest wants that.
+// lookUpReaders returns the actions with which a pass reads CloudTrail's event history: none with readers: ignore.
 func (n names) lookUpReaders() []string {
 	if n.ReadersRule == manifest.ReadersIgnore {
 		return nil
