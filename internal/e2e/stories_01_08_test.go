@@ -177,7 +177,7 @@ func TestStory05NothingIsRetiredWhileATaskRunsTheOldValue(t *testing.T) {
 	app.Rejects = func(name, value string) bool { return name == "VENDOR_KEY" && value != old }
 	s.Image(stage.Image("api"), app)
 	value := s.putFresh("vendor", "VENDOR_KEY")
-	s.Advance(3 * time.Hour)
+	s.Advance(6 * time.Hour)
 	ci, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY")
 	if _, live := s.Vercel.Live("dashboard"); ci != value || live["VENDOR_KEY"] != value || !s.runsOnly("api", "VENDOR_KEY", old) {
 		t.Fatal("the scene is not set: everybody but the service should have the new value")
@@ -273,7 +273,7 @@ func TestStory08AnInstantRollbackKeepsTheOldKeyAlive(t *testing.T) {
 	s.Vercel.InstantRollback("dashboard", before)
 	deploys := func() int { return len(s.selectCalls(isOperation("vercel", "POST /v13/deployments"))) }
 	started := deploys()
-	s.Advance(3 * time.Hour)
+	s.Advance(6 * time.Hour)
 	r := s.readReport()
 	if r.Converged || waitsByHand("vendor", 1)(r) {
 		t.Errorf("the old key is said to be safe to revoke while the site runs it:\n%s", describeReport(r))

@@ -41,11 +41,11 @@ func (s *scene) stopDeployment() {
 	}
 }
 
-// Somebody goes back half an hour into the bake of a new value: the service runs on what it had, and that lives until a
+// Somebody goes back two hours into the bake of a new value: the service runs on what it had, and that lives until a
 // deployment has brought the new value, its bake included.
 func TestARollbackInABakeFindsItsCredentialAlive(t *testing.T) {
 	t.Parallel()
-	bake := aws.Int32(60)
+	bake := aws.Int32(180)
 	for name, c := range map[string]ecstypes.DeploymentConfiguration{
 		"BLUE_GREEN": {Strategy: ecstypes.DeploymentStrategyBlueGreen, BakeTimeInMinutes: bake},
 		"CANARY":     {Strategy: ecstypes.DeploymentStrategyCanary, BakeTimeInMinutes: bake, CanaryConfiguration: &ecstypes.CanaryConfiguration{CanaryPercent: aws.Float64(5), CanaryBakeTimeInMinutes: aws.Int32(5)}},
@@ -57,7 +57,7 @@ func TestARollbackInABakeFindsItsCredentialAlive(t *testing.T) {
 			s.deployBy(c)
 			old := s.Values["vendor"]["VENDOR_KEY"]
 			fresh := s.putFresh("vendor", "VENDOR_KEY")
-			s.Advance(30 * time.Minute)
+			s.Advance(2 * time.Hour)
 			if held := s.heldIn("app", "VENDOR_KEY"); !slices.Equal(held, []string{old, old, fresh, fresh}) {
 				t.Fatalf("in the bake %d tasks run, or not two on each value", len(held))
 			}
@@ -69,7 +69,7 @@ func TestARollbackInABakeFindsItsCredentialAlive(t *testing.T) {
 				t.Errorf("a bake is behind: %v", behind)
 			}
 			s.stopDeployment()
-			s.Advance(90 * time.Minute)
+			s.Advance(4 * time.Hour)
 			s.wantHeld("app", "VENDOR_KEY", old)
 			if r := s.readReport(); r.Consumers[0].State != "failed" {
 				t.Errorf("after the rollback: %+v", r.Consumers)
@@ -100,10 +100,10 @@ func TestCodeDeployBringsTheVersionAndRotaryWaits(t *testing.T) {
 	if want := "waits for the pipeline of main/api to deploy (its deployment controller is CODE_DEPLOY)"; !strings.HasPrefix(r.Waits[i].Detail, want) {
 		t.Errorf("it says %s", r.Waits[i].Detail)
 	}
-	s.Advance(time.Hour)
+	s.Advance(2 * time.Hour)
 	s.wantHeld("app", "VENDOR_KEY", old)
 	s.makeTaskSet()
-	s.Advance(90 * time.Minute) // CodeDeploy keeps the first one
+	s.Advance(5 * time.Hour) // CodeDeploy keeps the first one
 	if held := s.heldIn("app", "VENDOR_KEY"); !slices.Equal(held, []string{old, old, fresh, fresh}) {
 		t.Errorf("%d tasks run, or not two on each value", len(held))
 	}
