@@ -27,7 +27,7 @@ func (w *World) runPass(ctx context.Context) error {
 	defer func(was bool) { w.passing = was }(w.passing)
 	w.passing = true
 	pass, began, due := w.newPass(propagateLambda), w.Clock.Now(), w.listDue()
-	pass.Advancer, pass.AcceptRemovals = advancer{w}, w.accept
+	pass.Advancer, pass.AcceptRemovals, pass.Trail = advancer{w}, w.accept, w.newTrail()
 	report, err := pass.Run(ctx)
 	w.Failed = err
 	w.keepReport(report)

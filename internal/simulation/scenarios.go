@@ -190,6 +190,22 @@ func protocolScenarios() []Scenario {
 			complete ci
 			complete ci
 			settle`)},
+		{Name: "a role reads a source", Manifest: "watched", Thin: 3, Schedule: MustParse(`
+			spy db
+			rotate db
+			pass
+			wait 5m
+			spy api
+			pass
+			wait 20m
+			pass
+			rotate db
+			spy db
+			pass
+			wait 6h
+			pass
+			pardon
+			settle`)},
 		{Name: "symmetric secret", Manifest: "symmetric", Schedule: MustParse(`
 			rotate handshake
 			settle`)},

@@ -23,6 +23,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/trail/lookup"
 )
 
 // World is one environment under simulation.
@@ -64,6 +65,8 @@ type World struct {
 	copies       map[string]copied            // what a pipeline has taken from a service, by consumer
 	business     *sim.Timer                   // when pipelines deploy next; nil: they are calm
 	accepted     []string                     // strangers whose credentials may die: a person has said so
+	watch        *lookup.Watch                // of CloudTrail, of a function that stays warm
+	spied        time.Time                    // when a role that no manifest has read something last
 	hidden       map[string]manifest.Consumer // consumers that rotary may not see
 	shared       map[string]string            // keys that hold the login of a database's source beside its own: the source, by key
 	repositories []string                     // that were made after the world
