@@ -28,15 +28,15 @@ func listSpies() map[string]func(w *World, args []string) error {
 // spyRole is a role that no manifest has.
 const spyRole = "nightly-export"
 
-// watchesTrail reports whether the environment waits for CloudTrail.
-func (w *World) watchesTrail() bool {
+// isWatched reports whether the environment waits for CloudTrail. There passes look for receipts of no consumer too.
+func (w *World) isWatched() bool {
 	return w.fleet == nil && w.Env.ReadersRule == manifest.ReadersVeto
 }
 
 // readUndeclared lets a role that no manifest has read what is current of a source, or of a consumer's bucket. It goes on
 // with that for a minute less than a stranger may.
 func readUndeclared(w *World, args []string) error {
-	if len(args) == 0 || !w.watchesTrail() {
+	if len(args) == 0 || !w.isWatched() {
 		return errNotNow
 	}
 	r := reading{who: w.Env.IAMARN("role/" + spyRole), until: w.Clock.Now().Add(plan.StrangerDrain - time.Minute)}
@@ -73,7 +73,7 @@ func (w *World) readAs(role, name string) error {
 
 // dismissSpy dismisses the role, as dismissStranger does.
 func dismissSpy(w *World, _ []string) error {
-	if !w.watchesTrail() {
+	if !w.isWatched() {
 		return errNotNow
 	}
 	return dismissStranger(w, []string{w.Env.IAMARN("role/" + spyRole)})
@@ -81,7 +81,7 @@ func dismissSpy(w *World, _ []string) error {
 
 // newTrail returns the watch of the trail of a function that stays warm; nil where the environment waits for none.
 func (w *World) newTrail() reconcile.Trail {
-	if !w.watchesTrail() {
+	if !w.isWatched() {
 		return nil
 	}
 	if w.watch == nil {
