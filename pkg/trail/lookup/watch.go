@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	piecePages = 20        // that a watch reads at once: ten seconds at AWS's pace
+	piecePages = 20 // that a watch reads at once: ten seconds at AWS's pace
 	fewPages   = piecePages / 4
 	pieceSpan  = time.Hour // that it tries to read at first
 	leastSpan  = time.Minute
