@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/pkg/consume"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -41,7 +41,9 @@ func listStrays() map[string]func(w *World, args []string) error {
 // copyScope copies the secrets and the receipt of a repository's scope into one of no consumer, in which a run starts on
 // them.
 func copyScope(w *World, args []string) error {
-	c, err := w.findConsumer(args, func(c manifest.Consumer) bool { return isGitHub(c) && c.GitHub.Organization == "" && c.GitHub.Environment != "" })
+	c, err := w.findConsumer(args, func(c manifest.Consumer) bool {
+		return isGitHub(c) && c.GitHub.Organization == "" && c.GitHub.Environment != ""
+	})
 	if err != nil || !w.isWatched() {
 		return errNotNow
 	}
