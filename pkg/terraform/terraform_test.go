@@ -87,7 +87,7 @@ func TestWhatIsNotCarriedIsSaid(t *testing.T) {
 		"a part of a text":            {`extra = { URL = "postgres://app:${var.secrets["PASSWORD"]}@db/app" }`, "main.tf:5:19: not carried: URL of secrets: a secret is a part of it"},
 		"a literal that may be one":   {`extra = { API_TOKEN = "glpat-c4naryc4naryc4nary12" }`, "main.tf:5:19: not carried: API_TOKEN of secrets: its text may be a secret"},
 		"a name that no bucket has":   {`extra = { PATH = "/bin" }`, "main.tf:5:19: not carried: PATH of secrets: no bucket may have such a name"},
-		"a default for a secret":     {`extra = { URL = try(var.secrets["URL"], "none") }`, "main.tf:5:19: not carried: URL of secrets where URL is missing: a manifest has no default"},
+		"a default for a secret":      {`extra = { URL = try(var.secrets["URL"], "none") }`, "main.tf:5:19: not carried: URL of secrets where URL is missing: a manifest has no default"},
 	} {
 		text := "variable \"secrets\" {\n}\nlocals {\n  " + c.text + "\n  final_secrets = merge(\n    { TOKEN = var.secrets[\"TOKEN\"] },\n                    local.extra)\n}\n"
 		_, d := draftOne(text)
