@@ -185,7 +185,7 @@ func (c importTerraformCmd) printDraft(
 	case c.Release != "":
 		fmt.Fprintf(a.err, "wrote %s: %s, %s to paste\n", c.Release, countNoun(removed, "removed block"), countNoun(pasted, "lifecycle block"))
 	default:
-		fmt.Fprintf(a.err, " %s hold values in Terraform's state: --release release.tf writes how it lets go of them\n", countNoun(removed, "resource"))
+		fmt.Fprintf(a.err, " %s with values in Terraform's state: --release release.tf writes how it lets go of them\n", countNoun(removed, "resource"))
 	}
 	if c.Out == "" {
 		_, err := a.out.Write(text)

@@ -59,7 +59,7 @@ func (i *importing) printEnd(failed error) error {
 	case i.DryRun:
 		fmt.Fprintln(i.out, "Nothing was put.")
 	case i.putCount == 0 && failed == nil:
-		fmt.Fprintln(i.out, "Nothing was put: the sources hold these values, or newer ones.")
+		fmt.Fprintln(i.out, "Nothing was put: the sources hold these values, or others, which stay.")
 	case i.putCount > 0:
 		fmt.Fprintf(i.out, "put %s; to see who follows: rotary wait %s\n", countNoun(i.putCount, "source"), i.env.Name)
 	}

@@ -39,12 +39,32 @@ func (c importValuesCmd) readFiles() (all []givenValue, err error) {
 			read = readJSONValues
 		}
 		values, err := read(path, text)
+		if err == nil {
+			values, err = c.takeEnvironment(values)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w; nothing was changed", err)
 		}
 		all = append(all, values...)
 	}
 	return all, nil
+}
+
+// takeEnvironment takes the name of the environment out of a file's values, and refuses those of another environment.
+// production may be called prod there.
+func (c importValuesCmd) takeEnvironment(values []givenValue) (rest []givenValue, err error) {
+	for _, v := range values {
+		if !v.variable || !terraform.NamesEnvironment(v.name) {
+			rest = append(rest, v)
+			continue
+		}
+		name := secret.Reveal(v.value)
+		if !strings.HasPrefix(name, c.Env) && (name == "" || !strings.HasPrefix(c.Env, name)) {
+			return nil, fmt.Errorf("%s: %s is %s there, and you say %s: give that environment's file",
+				v.origin, v.name, secret.QuoteName(name), c.Env)
+		}
+	}
+	return rest, nil
 }
 
 // readTerraformValues reads a file of values for variables of Terraform.

@@ -302,11 +302,14 @@ func (l *lines) addTo(env string, fields []string) error {
 
 // addToBlock adds variables to an environment that is written over several lines.
 func (l *lines) addToBlock(from, to int, indent string, fields []string) error {
-	flow := strings.Join(fields, ", ")
+	flow, end := strings.Join(fields, ", "), from
 	for i := from; i < to; i++ {
 		inner := indented.FindStringSubmatch(l.all[i])
 		if inner != nil && len(inner[1]) <= len(indent) && !nothing.MatchString(l.all[i]) {
 			break
+		}
+		if !nothing.MatchString(l.all[i]) {
+			end = i + 1
 		}
 		rest, is := strings.CutPrefix(strings.TrimSpace(l.all[i]), "vars:")
 		switch {
@@ -323,6 +326,6 @@ func (l *lines) addToBlock(from, to int, indent string, fields []string) error {
 		}
 	}
 	deeper := l.indentOf(from, to)
-	l.all = slices.Insert(l.all, from, deeper+"vars: {"+flow+"}\n")
+	l.all = slices.Insert(l.all, end, deeper+"vars: {"+flow+"}\n")
 	return nil
 }

@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -57,5 +56,5 @@ func listValues(name string, v cty.Value, at hcl.Range) (all []Value, problems [
 	return all, problems
 }
 
-// CanonicalName returns the name under which a draft has the secret of a variable that is a text.
-func CanonicalName(variable string) string { return strings.ToUpper(variable) }
+// NamesEnvironment reports whether a variable of this name holds the name of the environment.
+func NamesEnvironment(variable string) bool { return slices.Contains(environmentNames, variable) }
