@@ -177,7 +177,9 @@ func (in *instance) readVersion(f *findings, b *block, each map[string]cty.Value
 		s.id += "[" + key + "]"
 	}
 	if s.secret == "" {
-		s.secret, _ = in.evaluateText(b.attrs["secret_id"])
+		if name, known := in.evaluateText(b.attrs["secret_id"]); known {
+			s.secret = name
+		}
 	}
 	s.name = nameFromAddress(cmp.Or(secretAt, s.id))
 	if e == nil {
@@ -256,7 +258,11 @@ func (in *instance) readGitHub(f *findings, b *block) {
 		in.lose(b.at, b.address(), "its repository is not known")
 		return
 	}
-	environment, _ := in.evaluateText(b.attrs["environment"])
+	environment, known := in.evaluateText(b.attrs["environment"])
+	if !known && b.attrs["environment"] != nil {
+		in.lose(b.at, b.address(), "its environment is not known")
+		return
+	}
 	s := set{
 		name: "github-" + lastPart(repository), where: place{kind: "github", repository: repository, environment: environment},
 		id: in.path + "github " + b.typ + " " + describeExpression(b.attrs["repository"]) + lastPart(repository),
@@ -375,10 +381,13 @@ func (in *instance) readService(f *findings, b *block) {
 		return
 	}
 	s := service{name: name, at: b.at}
-	s.cluster, known = in.evaluateText(b.attrs["cluster"])
-	if at := in.readAddress(b.attrs["cluster"]); !known && at != "" {
+	if cluster, known := in.evaluateText(b.attrs["cluster"]); known {
+		s.cluster = cluster
+	} else if at := in.readAddress(b.attrs["cluster"]); at != "" {
 		if placed, is := f.addresses[at]; is {
-			s.cluster, _ = placed.in.evaluateText(placed.b.attrs["name"])
+			if name, known := placed.in.evaluateText(placed.b.attrs["name"]); known {
+				s.cluster = name
+			}
 		}
 	}
 	s.cluster = lastPart(cmp.Or(s.cluster, "default"))

@@ -177,6 +177,9 @@ const readAs = "read as var."
 func (in *instance) findSimilar(name string) *variable {
 	var similar []*variable
 	words := strings.Split(name, "_")
+	if len(words) < 2 {
+		return nil
+	}
 	for _, other := range sortedKeys(in.module.declared) {
 		have := strings.Split(other, "_")
 		if !slices.ContainsFunc(words, func(word string) bool { return !slices.Contains(have, word) }) {
