@@ -47,6 +47,12 @@ func try(t *testing.T, folder string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(t.Context(), program(t), args...)
 	cmd.Dir = folder
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_INPUT=0"}
+	for _, settings := range []string{os.Getenv("TF_CLI_CONFIG_FILE"), filepath.Join(os.Getenv("HOME"), ".terraformrc")} {
+		if _, err := os.Stat(settings); err == nil { // where providers are
+			cmd.Env = append(cmd.Env, "TF_CLI_CONFIG_FILE="+settings)
+			break
+		}
+	}
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
@@ -188,7 +194,8 @@ func compute(t *testing.T, text string, s sample) map[string]map[string]string {
 func readFiles(t *testing.T, folder string, leave ...string) (files []terraform.File) {
 	t.Helper()
 	err := fs.WalkDir(os.DirFS(folder), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || slices.Contains(leave, name) {
+		isConfiguration := strings.HasSuffix(name, ".tf") || strings.HasSuffix(name, ".tf.json")
+		if err != nil || entry.IsDir() || !isConfiguration || slices.Contains(leave, name) {
 			return err
 		}
 		text, err := os.ReadFile(filepath.Join(folder, name))
