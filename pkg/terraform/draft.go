@@ -252,7 +252,7 @@ func (c *Configuration) findEnvironments() []string {
 		}
 	}
 	for name := range found {
-		if !environmentName.MatchString(name) {
+		if !environmentName.MatchString(name) || secret.LooksLike(name) {
 			delete(found, name)
 		}
 	}

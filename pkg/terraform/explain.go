@@ -40,6 +40,9 @@ func (in *instance) explain(e hcl.Expression) string {
 
 // explainOnce looks for a reason in an expression and in the locals that it refers to.
 func (in *instance) explainOnce(e hcl.Expression, seen map[string]bool) string {
+	if e == nil {
+		return "it is not there"
+	}
 	functions := makeFunctions(in.findSecret)
 	if native, is := e.(hclsyntax.Node); is {
 		unread := ""

@@ -60,7 +60,11 @@ func (c *Configuration) readNative(f File) {
 	}
 }
 
-// addDiagnostics notes what does not parse. A diagnostic's detail may quote the file, its summary does not.
+// quotedText matches what a diagnostic quotes.
+var quotedText = regexp.MustCompile(`"(\\.|[^"\\])*" ?`)
+
+// addDiagnostics notes what does not parse. A diagnostic's detail may quote the file, and so is left out; what its
+// summary quotes is taken out.
 func (c *Configuration) addDiagnostics(name string, diags hcl.Diagnostics) {
 	for _, d := range diags {
 		if d.Severity != hcl.DiagError {
@@ -70,7 +74,7 @@ func (c *Configuration) addDiagnostics(name string, diags hcl.Diagnostics) {
 		if d.Subject != nil {
 			at = *d.Subject
 		}
-		c.Problems = append(c.Problems, makeProblem(at, d.Summary))
+		c.Problems = append(c.Problems, makeProblem(at, quotedText.ReplaceAllString(d.Summary, "")))
 	}
 }
 

@@ -124,3 +124,23 @@ func TestAModuleThatIsNotThereIsNamed(t *testing.T) {
 		t.Errorf("not carried: %v", d.Lost)
 	}
 }
+
+// TestNoTextOfAFileOfValuesIsDrafted: what a file gives to a variable with a default may be a secret. Numbers, truth values
+// and names of names are not.
+func TestNoTextOfAFileOfValuesIsDrafted(t *testing.T) {
+	files := []terraform.File{
+		{Name: "main.tf", Text: []byte("variable \"level\" {\n  default = \"info\"\n}\nvariable \"workers\" {\n  default = 2\n}\nvariable \"names\" {\n  default = { A = \"APP_A\" }\n}\nvariable \"s\" {}\n" +
+			"locals {\n  final = merge({ LEVEL = var.level, WORKERS = var.workers, S = var.s }, { for k, n in var.names : n => var.s })\n}\n")},
+		{Name: "dev.tfvars", Text: []byte("level = \"c4nary\"\nworkers = 3\nnames = { B = \"APP_B\" }\n")},
+	}
+	d := terraform.Read(files).Draft([]string{"dev"})
+	text := d.Text()
+	for _, want := range []string{"LEVEL", `WORKERS: "3"`, "APP_B"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is missing:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "c4nary") || strings.Contains(text, "info") || strings.Contains(text, "APP_A") {
+		t.Errorf("it has a text of the file, or a default that it replaces:\n%s", text)
+	}
+}

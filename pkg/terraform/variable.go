@@ -91,6 +91,18 @@ func (v *variable) classify() role {
 	return setting
 }
 
+// classifyGiven returns what a value of a file stands for whose variable may be a setting: numbers, truth values, and names
+// of names are one, and texts may be secrets.
+func classifyGiven(v cty.Value) role {
+	switch {
+	case v.IsNull(), v.Type() == cty.Bool, v.Type() == cty.Number, len(readPairs(v)) > 0:
+		return setting
+	case isCollection(v.Type()):
+		return secretMap
+	}
+	return secretText
+}
+
 func isCollection(t cty.Type) bool { return t.IsMapType() || t.IsObjectType() }
 
 // isHarmless reports whether nothing in a default looks like a secret.

@@ -154,6 +154,9 @@ func (in *instance) findRootVariable(name string, v *variable) cty.Value {
 	}
 	id := "var." + name
 	in.inputs[id] = v.classify()
+	if in.inputs[id] == setting && has {
+		in.inputs[id] = classifyGiven(given)
+	}
 	switch in.inputs[id] {
 	case environment:
 		return cty.StringVal(in.env)
@@ -164,7 +167,7 @@ func (in *instance) findRootVariable(name string, v *variable) cty.Value {
 	case secretMap:
 		return in.makeSecrets(id, v, given)
 	}
-	if has && isHarmless(given) {
+	if has {
 		return given
 	}
 	return v.standard
