@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -176,13 +177,18 @@ func (d *drafting) describeEnvironment(env string) Environment {
 	return e
 }
 
+var (
+	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
+	regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}$`)
+)
+
 // readProvider reads what the AWS provider says about an environment
 // (https://registry.terraform.io/providers/hashicorp/aws/latest/docs).
 func (e *Environment) readProvider(in *instance, b *block) {
-	if accounts := in.readTexts(b.attrs["allowed_account_ids"]); len(accounts) == 1 && len(accounts[0]) == 12 {
+	if accounts := in.readTexts(b.attrs["allowed_account_ids"]); len(accounts) == 1 && accountID.MatchString(accounts[0]) {
 		e.Account = accounts[0]
 	}
-	if region, is := in.evaluateText(b.attrs["region"]); is && !strings.Contains(region, "${") {
+	if region, is := in.evaluateText(b.attrs["region"]); is && regionName.MatchString(region) {
 		e.Region = region
 	}
 }
@@ -190,11 +196,11 @@ func (e *Environment) readProvider(in *instance, b *block) {
 // findRegion returns the region that a file of values gives, or that is the default.
 func (in *instance) findRegion() string {
 	for _, name := range regionNames {
-		if text, is := textOf(in.values[name]); is {
+		if text, is := textOf(in.values[name]); is && regionName.MatchString(text) {
 			return text
 		}
 		if v := in.module.declared[name]; v != nil {
-			if text, is := textOf(v.standard); is {
+			if text, is := textOf(v.standard); is && regionName.MatchString(text) {
 				return text
 			}
 		}
