@@ -3,6 +3,7 @@ package terraform_test
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,19 @@ func TestAPipelineIsDrafted(t *testing.T) {
 	expectDraft(t, d, "testdata/pipeline.yaml")
 }
 
+// TestEveryFormIsDrafted: testdata/drafts has what becomes of each of testdata/forms. That Terraform computes the same is
+// tested where it is installed.
+func TestEveryFormIsDrafted(t *testing.T) {
+	folders, err := filepath.Glob("testdata/forms/*")
+	if err != nil || len(folders) < 8 {
+		t.Fatalf("%d forms: %v", len(folders), err)
+	}
+	for _, folder := range folders {
+		d := terraform.Read(readFiles(t, folder)).Draft([]string{"dev", "production"})
+		expectDraft(t, d, filepath.Join("testdata", "drafts", filepath.Base(folder)+".yaml"))
+	}
+}
+
 // expectDraft compares a draft with a file, and checks that it is a valid manifest.
 func expectDraft(t *testing.T, d *terraform.Draft, path string) {
 	t.Helper()
@@ -82,12 +96,13 @@ func draftOne(text string) (*terraform.Configuration, *terraform.Draft) {
 // TestWhatIsNotCarriedIsSaid: each with its place and the reason, and the rest is carried.
 func TestWhatIsNotCarriedIsSaid(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"a function that reads files": {`extra = jsondecode(file("extra.json"))`, "main.tf:7:21: not carried: local.extra: it calls file"},
-		"a resource's attribute":      {`extra = { HOST = aws_db_instance.main.address }`, "main.tf:4:13: not carried: HOST: it comes from aws_db_instance.main"},
-		"a part of a text":            {`extra = { URL = "postgres://app:${var.secrets["PASSWORD"]}@db/app" }`, "main.tf:5:19: not carried: URL of secrets: a secret is a part of it"},
-		"a literal that may be one":   {`extra = { API_TOKEN = "glpat-c4naryc4naryc4nary12" }`, "main.tf:5:19: not carried: API_TOKEN of secrets: its text may be a secret"},
-		"a name that no bucket has":   {`extra = { PATH = "/bin" }`, "main.tf:5:19: not carried: PATH of secrets: no bucket may have such a name"},
-		"a default for a secret":      {`extra = { URL = try(var.secrets["URL"], "none") }`, "main.tf:5:19: not carried: URL of secrets where URL is missing: a manifest has no default"},
+		"a function that reads files":  {`extra = jsondecode(file("extra.json"))`, "main.tf:7:21: not carried: local.extra: it calls file"},
+		"a resource's attribute":       {`extra = { HOST = aws_db_instance.main.address }`, "main.tf:4:13: not carried: HOST: it comes from aws_db_instance.main"},
+		"a part of a text":             {`extra = { URL = "postgres://app:${var.secrets["PASSWORD"]}@db/app" }`, "main.tf:5:19: not carried: URL of secrets: a secret is a part of it"},
+		"a literal that may be one":    {`extra = { API_TOKEN = "glpat-c4naryc4naryc4nary12" }`, "main.tf:5:19: not carried: API_TOKEN of secrets: its text may be a secret"},
+		"a literal whose name says it": {`extra = { APP_PASSWORD = "hunter-c4nary" }`, "main.tf:5:19: not carried: APP_PASSWORD of secrets: its text may be a secret"},
+		"a name that no bucket has":    {`extra = { PATH = "/bin" }`, "main.tf:5:19: not carried: PATH of secrets: no bucket may have such a name"},
+		"a default for a secret":       {`extra = { URL = try(var.secrets["URL"], "none") }`, "main.tf:5:19: not carried: URL of secrets where URL is missing: a manifest has no default"},
 	} {
 		text := "variable \"secrets\" {\n}\nlocals {\n  " + c.text + "\n  final_secrets = merge(\n    { TOKEN = var.secrets[\"TOKEN\"] },\n                    local.extra)\n}\n"
 		_, d := draftOne(text)

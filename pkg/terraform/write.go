@@ -60,7 +60,7 @@ func (d *Draft) listSections() []section {
 		{"sources", "where values are defined: put what is replaced together into one", d.writeSources()},
 		{"public", "the only keys that browsers may see", d.writePublic()},
 		{"mappings", "canonical name: the name that readers see", d.writeMappings()},
-		{"buckets", "what readers see; the secrets are there already", d.writeBuckets()},
+		{"buckets", "what readers see, one secret each", d.writeBuckets()},
 		{"consumers", "who runs on a bucket", d.writeConsumers()},
 	}
 }
