@@ -51,6 +51,10 @@ func TestAPipelineIsDrafted(t *testing.T) {
 	if len(d.Lost) != 1 || !strings.Contains(d.Lost[0].What, "worker_b_secrets: the files name none of its keys") {
 		t.Errorf("not carried: %v", d.Lost)
 	}
+	release := d.Release()
+	if strings.Count(release, "removed {") != 3 || strings.Count(release, "destroy = false") != 3 || strings.Count(release, "ignore_changes") != 3 {
+		t.Errorf("Terraform lets go with\n%s", release)
+	}
 	expectDraft(t, d, "testdata/pipeline.yaml")
 }
 
