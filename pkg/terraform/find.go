@@ -236,7 +236,7 @@ func readObject(text string) (map[string]string, bool) {
 // addTo adds a name to the set of a place.
 func (in *instance) addTo(f *findings, b *block, s set, name, value hcl.Expression) {
 	text, is := textOf(in.evaluate(name))
-	if _, clear := writeVariables(text); !is || !clear && !strings.Contains(text, makeToken(ofInput, "")[:1]) {
+	if _, known := writeVariables(text); !is || !known && len(findTokens(ofInput, text)) == 0 {
 		in.lose(b.at, "the name in "+b.address(), in.explain(name))
 		return
 	}

@@ -223,9 +223,9 @@ func keysOf(d *terraform.Draft, leave ...string) (keys []string) {
 // newRandom returns random numbers, and logs from what they follow.
 func newRandom(t *testing.T) *rand.Rand {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // values of a test
+	return rand.New(rand.NewPCG(seed, 0))
 }
 
 // TestTerraformComputesTheSameBuckets compares what the genuine Terraform makes of the article's pipeline with what rotary

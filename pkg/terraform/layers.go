@@ -150,7 +150,7 @@ func (l *layering) readEntry(s *set, name string) {
 func (l *layering) readText(s *set, name string, texts map[string]string) {
 	written := map[string]string{}
 	for env, text := range texts {
-		clear, is := writeVariables(text)
+		plain, is := writeVariables(text)
 		if !is {
 			l.lose(s, name, "it names something that Terraform makes")
 			return
@@ -159,7 +159,7 @@ func (l *layering) readText(s *set, name string, texts map[string]string) {
 			l.lose(s, name, "its text may be a secret that stands in the configuration: put it into a source, and map it")
 			return
 		}
-		written[env] = clear
+		written[env] = plain
 	}
 	l.texts[name] = l.generalize(written, name)
 }

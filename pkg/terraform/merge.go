@@ -304,11 +304,10 @@ func (l *lines) addTo(env string, fields []string) error {
 func (l *lines) addToBlock(from, to int, indent string, fields []string) error {
 	flow, end := strings.Join(fields, ", "), from
 	for i := from; i < to; i++ {
-		inner := indented.FindStringSubmatch(l.all[i])
-		if inner != nil && len(inner[1]) <= len(indent) && !nothing.MatchString(l.all[i]) {
-			break
-		}
 		if !nothing.MatchString(l.all[i]) {
+			if deep := len(l.all[i]) - len(strings.TrimLeft(l.all[i], " ")); deep <= len(indent) {
+				break
+			}
 			end = i + 1
 		}
 		rest, is := strings.CutPrefix(strings.TrimSpace(l.all[i]), "vars:")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -178,9 +177,4 @@ func (c *Configuration) readJSON(f File) {
 		}
 		m.addBlock(b.Type, b.Labels, b.DefRange, read, nil)
 	}
-}
-
-// sortResources returns blocks in the order of their addresses.
-func sortResources(blocks []*block) []*block {
-	return slices.SortedStableFunc(slices.Values(blocks), func(a, b *block) int { return strings.Compare(a.address(), b.address()) })
 }

@@ -94,7 +94,8 @@ func expectDraft(t *testing.T, d *terraform.Draft, path string) {
 // draftOne returns the draft of one file.
 func draftOne(text string) (*terraform.Configuration, *terraform.Draft) {
 	c := terraform.Read([]terraform.File{{Name: "main.tf", Text: []byte(text)}})
-	return c, c.Draft([]string{"dev"})
+	d := c.Draft([]string{"dev"})
+	return c, d
 }
 
 // TestWhatIsNotCarriedIsSaid: each with its place and the reason, and the rest is carried.

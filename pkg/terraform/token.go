@@ -41,11 +41,9 @@ func findTokens(kind, text string) []string {
 
 // readToken returns the id of a text that is one token of a kind.
 func readToken(kind, text string) (id string, is bool) {
-	match := anyToken.FindStringSubmatch(text)
-	if match == nil || match[0] != text || match[1] != kind {
-		return "", false
-	}
-	return match[2], true
+	id, found := strings.CutPrefix(text, tokenStart+kind)
+	id, ends := strings.CutSuffix(id, tokenEnd)
+	return id, found && ends && !strings.Contains(id, tokenStart) && !strings.Contains(id, tokenEnd)
 }
 
 // writeVariables writes the tokens of region and account as the manifest's variables, and a literal ${ as $${. It

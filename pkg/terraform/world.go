@@ -166,9 +166,10 @@ func (in *instance) findRootVariable(name string, v *variable) cty.Value {
 		return in.makeSecret(id, "")
 	case secretMap:
 		return in.makeSecrets(id, v, given)
-	}
-	if has {
-		return given
+	case setting:
+		if has {
+			return given
+		}
 	}
 	return v.standard
 }
