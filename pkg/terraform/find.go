@@ -69,7 +69,7 @@ func (w *world) collect() *findings {
 	}
 	for _, in := range all {
 		for _, b := range in.module.resources {
-			for _, each := range in.listEachOf(b, f) {
+			for _, each := range in.listEachOf(b) {
 				in.withEach(each).readResource(f, b, each)
 			}
 		}
@@ -127,13 +127,14 @@ func (in *instance) evaluateText(e hcl.Expression) (string, bool) {
 	return writeVariables(text)
 }
 
-// kinds of resources that hold values.
+// holders are the kinds of resources that hold values, and where they put them.
 var holders = map[string]string{
 	"aws_secretsmanager_secret_version": "secret", "github_actions_secret": "github", "github_actions_environment_secret": "github",
 	"vercel_project_environment_variable": "vercel", "vercel_project_environment_variables": "vercel",
 }
 
-func (in *instance) listEachOf(b *block, _ *findings) []map[string]cty.Value {
+// listEachOf is listEach for the resources that are read.
+func (in *instance) listEachOf(b *block) []map[string]cty.Value {
 	if holders[b.typ] == "" && b.typ != "aws_ecs_service" && b.typ != "aws_secretsmanager_secret" {
 		return nil
 	}
@@ -162,6 +163,7 @@ func (in *instance) readResource(f *findings, b *block, each map[string]cty.Valu
 	}
 }
 
+// paste notes lines that a resource needs, once.
 func (f *findings) paste(address, lines string) {
 	if p := (pasted{address, lines}); !slices.Contains(f.pinned, p) {
 		f.pinned = append(f.pinned, p)
@@ -231,146 +233,6 @@ func readObject(text string) (map[string]string, bool) {
 		}
 	}
 	return all, true
-}
-
-// addTo adds a name to the set of a place.
-func (in *instance) addTo(f *findings, b *block, s set, name, value hcl.Expression) {
-	text, is := textOf(in.evaluate(name))
-	if _, known := writeVariables(text); !is || !known && len(findTokens(ofInput, text)) == 0 {
-		in.lose(b.at, "the name in "+b.address(), in.explain(name))
-		return
-	}
-	held, known := textOf(in.evaluate(value))
-	if value == nil || !known {
-		in.lose(b.at, quoteName(text)+" of "+b.address(), in.explain(value))
-		return
-	}
-	if f.sets[s.id] == nil {
-		s.values, s.at = map[string]string{}, b.at
-		f.sets[s.id] = &s
-	}
-	f.sets[s.id].values[text] = held
-}
-
-func (in *instance) readGitHub(f *findings, b *block) {
-	repository, known := in.evaluateText(b.attrs["repository"])
-	if !known {
-		in.lose(b.at, b.address(), "its repository is not known")
-		return
-	}
-	environment, known := in.evaluateText(b.attrs["environment"])
-	if !known && b.attrs["environment"] != nil {
-		in.lose(b.at, b.address(), "its environment is not known")
-		return
-	}
-	s := set{
-		name: "github-" + lastPart(repository), where: place{kind: "github", repository: repository, environment: environment},
-		id: in.path + "github " + b.typ + " " + describeExpression(b.attrs["repository"]) + lastPart(repository),
-	}
-	value := cmp.Or(b.attrs["plaintext_value"], b.attrs["value"])
-	if value == nil {
-		in.lose(b.at, b.address(), "its value is encrypted already, or not there")
-		return
-	}
-	in.addTo(f, b, s, b.attrs["secret_name"], value)
-}
-
-func (in *instance) vercelSet(b *block) set {
-	project, known := in.evaluateText(b.attrs["project_id"])
-	if !known {
-		project = nameFromAddress(in.readAddress(b.attrs["project_id"]))
-		if named, is := in.findBlockAt(in.readAddress(b.attrs["project_id"])); is {
-			if name, known := named.in.evaluateText(named.b.attrs["name"]); known {
-				project = name
-			}
-		}
-	}
-	return set{
-		name: "vercel-" + project, id: in.path + "vercel " + project,
-		where: place{kind: "vercel", project: project, targets: []string{"production"}},
-	}
-}
-
-// findBlockAt returns the block of an address in this module.
-func (in *instance) findBlockAt(address string) (placed, bool) {
-	for _, b := range slices.Concat(in.module.resources, in.module.data) {
-		if in.path+b.address() == address {
-			return placed{in, b}, true
-		}
-	}
-	return placed{}, false
-}
-
-func (in *instance) readVercel(f *findings, b *block) {
-	s := in.vercelSet(b)
-	if targets := in.readTexts(b.attrs["target"]); len(targets) > 0 {
-		s.where.targets = targets
-	}
-	in.addTo(f, b, s, b.attrs["key"], b.attrs["value"])
-}
-
-// readTexts returns the texts of a list.
-func (in *instance) readTexts(e hcl.Expression) (all []string) {
-	if e == nil {
-		return nil
-	}
-	return listTexts(in.evaluate(e))
-}
-
-func listTexts(value cty.Value) (all []string) {
-	if !value.IsKnown() || value.IsNull() || !value.CanIterateElements() {
-		return nil
-	}
-	for it := value.ElementIterator(); it.Next(); {
-		_, element := it.Element()
-		if text, is := textOf(element); is {
-			all = append(all, text)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
-// readVercelList notes the variables of a resource that holds several.
-func (in *instance) readVercelList(f *findings, b *block) {
-	s := in.vercelSet(b)
-	e := b.attrs["variables"]
-	if e == nil {
-		return
-	}
-	list := in.evaluate(e)
-	if !list.IsKnown() || list.IsNull() || !list.CanIterateElements() {
-		in.lose(exprRange(e), "variables of "+b.address(), in.explain(e))
-		return
-	}
-	for it := list.ElementIterator(); it.Next(); {
-		_, element := it.Element()
-		if !element.IsKnown() || element.IsNull() || !isCollection(element.Type()) {
-			continue
-		}
-		of := element.AsValueMap()
-		name, named := textOf(of["key"])
-		held, known := textOf(of["value"])
-		if !named || !known {
-			in.lose(exprRange(e), "a variable of "+b.address(), in.explain(e))
-			continue
-		}
-		if targets := listTexts(cmpOr(of["target"], cty.EmptyTupleVal)); len(targets) > 0 {
-			s.where.targets = targets
-		}
-		if f.sets[s.id] == nil {
-			s.values, s.at = map[string]string{}, b.at
-			f.sets[s.id] = &s
-		}
-		f.sets[s.id].values[name] = held
-	}
-}
-
-func cmpOr(v, otherwise cty.Value) cty.Value {
-	if v == cty.NilVal {
-		return otherwise
-	}
-	return v
 }
 
 // readService notes an ECS service and what its task definition names.
@@ -454,48 +316,4 @@ func dashed(name string) string {
 		}
 		return '-'
 	}, name), "-")
-}
-
-// guessSets takes locals that nobody refers to, and that hold secrets, for what readers see.
-func (in *instance) guessSets(f *findings) {
-	if slices.ContainsFunc(sortedKeys(f.sets), func(id string) bool { return in.path != "" && strings.HasPrefix(id, in.path) }) {
-		return
-	}
-	used := in.listUsed()
-	for _, name := range sortedKeys(in.module.locals) {
-		value := in.findLocal(name)
-		if used[name] || !value.IsKnown() || value.IsNull() || !isCollection(value.Type()) {
-			continue
-		}
-		s := &set{
-			id: in.path + "local." + name, values: map[string]string{}, at: exprRange(in.module.locals[name]),
-			name: dashed(strings.TrimPrefix(name, "final_")), guess: "what reads local." + quoteName(name) + " is not among the files",
-		}
-		if in.path != "" {
-			s.name = nameFromAddress(strings.TrimSuffix(in.path, "."))
-		}
-		secrets := false
-		for entry, held := range value.AsValueMap() {
-			if text, is := textOf(held); is {
-				s.values[entry] = text
-				secrets = secrets || len(findTokens(ofSecret, text)) > 0
-			}
-		}
-		if secrets {
-			f.sets[s.id] = s
-		}
-	}
-}
-
-// listUsed returns the locals that some expression of the module refers to.
-func (in *instance) listUsed() map[string]bool {
-	used := map[string]bool{}
-	for _, e := range in.module.all {
-		for _, t := range e.Variables() {
-			if root, name := readTraversal(t); root == "local" {
-				used[name] = true
-			}
-		}
-	}
-	return used
 }

@@ -95,7 +95,9 @@ func (l *layering) readEntries() (first *set) {
 	names := map[string]bool{}
 	for _, env := range l.envs {
 		if s := l.found[env].sets[l.id]; s != nil {
-			first = cmpFirst(first, s)
+			if first == nil {
+				first = s
+			}
 			for name := range s.values {
 				names[name] = true
 			}
@@ -106,13 +108,6 @@ func (l *layering) readEntries() (first *set) {
 			continue
 		}
 		l.readEntry(first, name)
-	}
-	return first
-}
-
-func cmpFirst(first, s *set) *set {
-	if first == nil {
-		return s
 	}
 	return first
 }
@@ -164,6 +159,7 @@ func (l *layering) readText(s *set, name string, texts map[string]string) {
 	l.texts[name] = l.generalize(written, name)
 }
 
+// lose notes that a name is left out.
 func (l *layering) lose(s *set, name, why string) {
 	l.lost[makeProblem(s.at, "not carried: "+quoteName(name)+" of "+quoteName(s.name)+": "+why)] = true
 }
