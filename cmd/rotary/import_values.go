@@ -183,7 +183,7 @@ func (i *importing) prepareChanges() error {
 		if _, is := errors.AsType[*operate.Invalid](err); is {
 			wrong = append(wrong, err)
 		} else if err != nil {
-			return err
+			return fmt.Errorf("%w; nothing was changed", err)
 		}
 	}
 	if len(wrong) > 0 {
