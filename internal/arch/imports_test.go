@@ -13,8 +13,9 @@ import (
 var pure = []string{"pkg/secret", "pkg/duration", "pkg/rotate/httpapi/vendorapi", "pkg/manifest", "pkg/bucket", "pkg/history",
 	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential", "pkg/screen", "pkg/envfile", "pkg/trail"}
 
-// offline are the packages that read and write nothing: the pure ones, and what generates code for other programs.
-var offline = with(pure, "pkg/settingsgen")
+// offline are the packages that read and write nothing: the pure ones, what generates code for other programs, and what counts
+// dollars.
+var offline = with(pure, "pkg/settingsgen", "pkg/cost")
 
 // callers are the packages with which drivers call other APIs. They depend on no other package of ours.
 var callers = []string{"pkg/httpcall", "pkg/retry", "pkg/awserr"}
@@ -51,6 +52,7 @@ var directions = []struct {
 	{"pkg/httpcall", []string{"pkg/retry"}},
 	{"pkg/store", with(pure, "pkg/awserr")},
 	{"pkg/metric", pure},
+	{"pkg/cost", with(pure, "pkg/metric")},
 	{"pkg/account", []string{"pkg/manifest"}},
 	{"pkg/pipeline", with(pure, "pkg/event", "pkg/rotate", "pkg/metric")},
 	{"pkg/consume", with(pure, "pkg/consume/...", "pkg/reconcile", "pkg/retry", "pkg/httpcall")},

@@ -120,7 +120,7 @@ func (h handler) handleRequest(ctx context.Context, payload json.RawMessage) (an
 	answer, err := h.runJob(ctx, source, r)
 	refused, is := errors.AsType[*rotate.Refused](err)
 	slog.Info("asked", "source", source.Name, "step", r.kindOf(), "version", r.versionOf(), "ok", err == nil)
-	h.writeMetrics(metric.Request(h.environment.Name, source.Name, h.now(), is, err != nil && !is))
+	h.writeMetrics(metric.Request(h.environment, source.Name, h.now(), is, err != nil && !is))
 	switch {
 	case is:
 		return nil, refused
