@@ -53,8 +53,11 @@ var directions = []struct {
 	{"pkg/store", with(pure, "pkg/awserr")},
 	{"pkg/metric", pure},
 	{"pkg/cost", with(pure, "pkg/metric")},
-	{"pkg/account", []string{"pkg/manifest"}},
-	{"pkg/pipeline", with(pure, "pkg/event", "pkg/rotate", "pkg/metric")},
+	{"pkg/account", []string{"pkg/account/proof", "pkg/manifest"}},
+	{"pkg/account/proof", []string{"pkg/manifest"}},
+	{"pkg/pipeline", with(pure, "pkg/awserr", "pkg/event", "pkg/rotate")},
+	{"pkg/pipeline/queue", with(pure, "pkg/event", "pkg/pipeline")},
+	{"pkg/pipeline/logs", with(pure, "pkg/awserr", "pkg/metric")},
 	{"pkg/consume", with(pure, "pkg/consume/...", "pkg/reconcile", "pkg/retry", "pkg/httpcall")},
 	{"pkg/consume/...", with(pure, callers...)},
 	{"pkg/rotate", pure},
@@ -63,7 +66,7 @@ var directions = []struct {
 	{"pkg/rotate/postgres", with(pure, "pkg/rotate", "pkg/rotate/sqluser")},
 	{"pkg/rotate/mysql", with(pure, "pkg/rotate", "pkg/rotate/sqluser")},
 	{"pkg/rotate/...", append(with(pure, callers...), "pkg/rotate")},
-	{"lambdas/internal/boot", []string{"pkg/account", "pkg/manifest"}},
+	{"lambdas/internal/boot", []string{"pkg/account/proof", "pkg/manifest"}},
 	{"lambdas/...", []string{"lambdas/internal/...", "pkg/..."}},
 	{"cmd/...", []string{".", "events", "pkg/...", "internal/leak", "internal/standin/...", "internal/stage/...", "internal/rehearsal"}}, // demo, standin and rehearse embed the stand-in
 	{".", nil},
@@ -160,17 +163,20 @@ var unlinked = map[string][]string{
 		"database/sql", "github.com/jackc/...", "github.com/go-sql-driver/...", "github.com/aws/aws-sdk-go-v2/service/iam", // databases and keys
 		module + "/pkg/rotate/rotators", module + "/pkg/rotate/accesskey", module + "/pkg/rotate/httpapi", module + "/pkg/rotate/mysql",
 		module + "/pkg/rotate/postgres", module + "/pkg/rotate/random",
+		"github.com/aws/aws-sdk-go-v2/service/sqs/...", "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/...", // people send and read
+		module + "/pkg/pipeline/queue", module + "/pkg/pipeline/logs",
 	},
 	"rotate": {
 		"github.com/google/go-github/...", "golang.org/x/crypto/nacl/...", // GitHub
 		"github.com/aws/aws-sdk-go-v2/service/ecs", "github.com/aws/aws-sdk-go-v2/service/sqs", "github.com/aws/aws-sdk-go-v2/service/scheduler",
-		module + "/pkg/consume/...", module + "/pkg/reconcile", module + "/pkg/pipeline", // Vercel's client among them
+		module + "/pkg/consume/...", module + "/pkg/reconcile", module + "/pkg/pipeline/...", // Vercel's client among them
 	},
 }
 
 // nowhere lists the packages that no Lambda may contain.
 var nowhere = []string{
-	"net/rpc/...", // the lambda.norpc tag leaves it out
+	"net/rpc/...",                                                                                                                     // the lambda.norpc tag leaves it out
+	"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/sso/...", "github.com/aws/aws-sdk-go-v2/feature/...", // profiles, sign-on
 	"testing/...", "flag", "html/template", "text/template",
 	"github.com/alecthomas/kong/...", "github.com/jedib0t/...", "github.com/invopop/jsonschema", "github.com/google/go-cmp/...",
 	module, module + "/internal/...", module + "/cmd/...", module + "/events",

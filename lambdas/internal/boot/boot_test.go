@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/lambdas/internal/boot"
 )
@@ -58,6 +60,25 @@ func TestOpenGivesTheEnvironmentItsVariablesName(t *testing.T) {
 		t.Errorf("environment %s in %s, region %s", env.Name, env.Account, cfg.Region)
 	}
 	if calls := w.Tap.Calls(); len(calls) != 1 || calls[0].Operation != "GetCallerIdentity" {
+		t.Errorf("calls: %v", calls)
+	}
+}
+
+// TestAServiceMayHaveAnEndpointOfItsOwn: by the SDK's names, before the one of all services.
+func TestAServiceMayHaveAnEndpointOfItsOwn(t *testing.T) {
+	w, _ := lambda(t, "dev", "111111111111", "us-east-1")
+	all := os.Getenv("AWS_ENDPOINT_URL")
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+	t.Setenv("AWS_ENDPOINT_URL_STS", all)
+	t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", all)
+	_, cfg, err := boot.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secretsmanager.NewFromConfig(cfg).ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{}); err != nil {
+		t.Error(err)
+	}
+	if calls := w.Tap.Calls(); len(calls) != 2 || calls[1].Operation != "ListSecrets" {
 		t.Errorf("calls: %v", calls)
 	}
 }
