@@ -3,10 +3,12 @@ package cost
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rotary-secrets/rotary/internal/example"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -30,6 +32,7 @@ func TestTheCostPageIsComputed(t *testing.T) {
 	for head, rows := range map[string][]string{
 		"| sources | buckets | secrets and key | calls | few | none | all |": listMonths(t),
 		"| sources | buckets | calls a pass | a month | |":                   listCalls(),
+		"| memory | a pass | a month | a pass, if calls were made together | a month |": listMemories(),
 		"| | each | count | `none` | `few` | `all` |":                        listChoices(t),
 	} {
 		want = replaceRows(t, want, head, rows)
@@ -101,6 +104,38 @@ func listChoices(t *testing.T) (rows []string) {
 			none[i].Dollars(), item.Dollars(), all[i].Dollars()))
 	}
 	return append(rows, fmt.Sprintf("| together | | | $%.2f | $%.2f | $%.2f |", none.Dollars(), few.Dollars(), all.Dollars()))
+}
+
+// measured is a pass of the fixture of internal/bench that finds nothing changed, of 50 keys and three services, with calls of
+// 50 ms: 72 calls one after the other, or the chain of those that need each other; and its processor time, measured by make
+// bench-e2e ONLY=none-50-3.
+var measured = map[string]Pass{
+	"in turn":  {72 * 50 * time.Millisecond, 66 * time.Millisecond},
+	"together": {5 * 50 * time.Millisecond, 66 * time.Millisecond},
+}
+
+func listMemories() (rows []string) {
+	inTurn, together := measured["in turn"], measured["together"]
+	for _, memory := range []int{128, 256, 512, 1024, 1769} {
+		rows = append(rows, fmt.Sprintf("| %d MB | %.1f s | $%.2f | %.1f s | $%.2f |", memory, inTurn.Duration(memory).Seconds(),
+			inTurn.Dollars(memory), together.Duration(memory).Seconds(), together.Dollars(memory)))
+	}
+	return rows
+}
+
+// TestOnlyWaitingCostsMemory: below a whole processor, half the memory makes the processor's part twice as long and half as
+// dear for each second.
+func TestOnlyWaitingCostsMemory(t *testing.T) {
+	busy, idle := Pass{CPU: time.Second}, Pass{Waiting: time.Second}
+	if small, large := busy.Dollars(128), busy.Dollars(1024); math.Abs(small-large) > 1e-9 {
+		t.Errorf("a busy second costs $%f with 128 MB, $%f with 1024", small, large)
+	}
+	if small, large := idle.Dollars(128), idle.Dollars(1024); math.Abs(8*small-large) > 1e-9 {
+		t.Errorf("a second of waiting costs $%f with 128 MB, $%f with 1024", small, large)
+	}
+	if whole, more := busy.Duration(1769), busy.Duration(3538); whole != time.Second || more != time.Second {
+		t.Errorf("a busy second takes %v with one processor, %v with two", whole, more)
+	}
 }
 
 func dollarsOf(b Bill, name string) float64 {
