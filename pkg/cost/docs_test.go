@@ -30,10 +30,10 @@ func TestTheCostPageIsComputed(t *testing.T) {
 	}
 	want := string(text)
 	for head, rows := range map[string][]string{
-		"| sources | buckets | secrets and key | calls | few | none | all |": listMonths(t),
-		"| sources | buckets | calls a pass | a month | |":                   listCalls(),
+		"| sources | buckets | secrets and key | calls | few | none | all |":            listMonths(t),
+		"| sources | buckets | calls a pass | a month | |":                              listCalls(),
 		"| memory | a pass | a month | a pass, if calls were made together | a month |": listMemories(),
-		"| | each | count | `none` | `few` | `all` |":                        listChoices(t),
+		"| | each | count | `none` | `few` | `all` |":                                   listChoices(t),
 	} {
 		want = replaceRows(t, want, head, rows)
 	}
