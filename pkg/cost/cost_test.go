@@ -11,8 +11,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// TestTheExampleCostsTwelveDollarsAtMost: its environment dev, with the default of infra.metrics, without sandboxes.
-func TestTheExampleCostsTwelveDollarsAtMost(t *testing.T) {
+// TestTheBillOfTheExample: of its environment dev, with the default of infra.metrics, without sandboxes.
+func TestTheBillOfTheExample(t *testing.T) {
 	bill := Estimate(example.Environment(t, "dev"))
 	var got []string
 	for _, item := range bill {
