@@ -1,6 +1,6 @@
 // Package proof proves that an AWS configuration is of the manifest's account, and bounds its calls. It is apart from
 // pkg/account because the Lambdas need no more: how credentials are found in profiles, by single sign-on and by roles is a
-// seventh of what a Lambda would load at every cold start.
+// tenth of what a Lambda would load at every cold start.
 package proof
 
 import (
