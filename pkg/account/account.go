@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/rotary-secrets/rotary/pkg/account/proof"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -63,6 +64,7 @@ func loadConfig(ctx context.Context, purpose string, options ...option) (aws.Con
 	cfg, err := config.LoadDefaultConfig(ctx, append([]option{
 		config.WithHTTPClient(proof.NewHTTPClient()),
 		config.WithRetryer(proof.NewRetryer),
+		config.WithAPIOptions([]func(*middleware.Stack) error{proof.AddPlainBody}),
 		config.WithClientLogMode(0),
 		config.WithLogger(logging.Nop{}), // the SDK logs nothing: what is logged is rotary's to choose
 	}, options...)...)

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/rotary-secrets/rotary/pkg/account/proof"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -52,6 +53,7 @@ func newConfig(env *manifest.Environment) aws.Config {
 		Credentials: credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"),
 			os.Getenv("AWS_SESSION_TOKEN")),
 		ConfigSources: []any{endpoints{}},
+		APIOptions:    []func(*middleware.Stack) error{proof.AddPlainBody},
 	}
 	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" {
 		cfg.BaseEndpoint = &url
