@@ -45,21 +45,60 @@ const (
 	silence     = "breaching"    // of what must come
 )
 
-// listAlarms returns those of an environment, in the order in which a person would want to read them.
+// listAlarms returns those of an environment, in the order in which a person would want to read them: of what is described
+// here, those that its metrics allow.
 func listAlarms(env *manifest.Environment) []alarm {
+	names := metric.ListAlarms(env)
+	return slices.DeleteFunc(
+		describeAlarms(env),
+		func(a alarm) bool { return !slices.Contains(names, a.name) },
+	)
+}
+
+// alarmOnSilence returns the alarm that is raised where no pass comes. Each pass writes PassesFailed once, so that the number
+// of its values is that of passes. Without metrics it counts the calls of the Lambda, which the sweep causes.
+func alarmOnSilence(env *manifest.Environment) alarm {
+	a := alarm{
+		name:      "no-passes",
+		about:     "No pass has come to an end for a quarter of an hour",
+		series:    ownMetric(env, metric.Passes),
+		statistic: "Sum",
+		when:      "below",
+		threshold: 1,
+		minutes:   5,
+		of:        3,
+		beyond:    3,
+		missing:   silence,
+	}
+	switch env.PublishedMetrics() {
+	case manifest.MetricsFew:
+		a.series, a.statistic = ownMetric(env, metric.PassesFailed), "SampleCount"
+	case manifest.MetricsNone:
+		a.series = ofFunction("Invocations", env.PropagateFunction())
+	}
+	return a
+}
+
+// alarmOnLook returns an alarm that one pass raises, and that stays until a pass finds nothing.
+func alarmOnLook(name, about string, s series) alarm {
+	return alarm{
+		name:      name,
+		about:     about,
+		series:    s,
+		statistic: "Maximum",
+		when:      "above",
+		minutes:   5,
+		of:        1,
+		beyond:    1,
+		missing:   keepsState,
+	}
+}
+
+// describeAlarms returns the alarms that any choice of infra.metrics has. The series of those that this environment's choice
+// does not have is empty.
+func describeAlarms(env *manifest.Environment) []alarm {
 	all := []alarm{
-		{
-			name:      "no-passes",
-			about:     "No pass has come to an end for a quarter of an hour",
-			series:    ownMetric(env, metric.Passes),
-			statistic: "Sum",
-			when:      "below",
-			threshold: 1,
-			minutes:   5,
-			of:        3,
-			beyond:    3,
-			missing:   silence,
-		},
+		alarmOnSilence(env),
 		alarmOnState("pass-failed", "Passes stop before their end", ownMetric(env, metric.PassesFailed)),
 		alarmOnState(
 			"pass-incomplete",
@@ -89,21 +128,21 @@ func listAlarms(env *manifest.Environment) []alarm {
 		),
 	}
 	for _, name := range plan.AlarmNames() {
-		all = append(
-			all,
-			alarm{
-				name:      name,
-				about:     looked[name],
-				series:    alarmMetric(env, metric.Alarms, name),
-				statistic: "Maximum",
-				when:      "above",
-				minutes:   5,
-				of:        1,
-				beyond:    1,
-				missing:   keepsState,
-			},
-		)
+		all = append(all, alarmOnLook(name, looked[name], secondMetric(env, metric.Alarms, metric.Alarm, name)))
 	}
+	all = append(
+		all,
+		alarmOnLook(
+			"problem-by-tomorrow",
+			"Something that has no alarm of its own wants a person by tomorrow",
+			secondMetric(env, metric.Problems, metric.Urgency, metric.ByTomorrow),
+		),
+		alarmOnLook(
+			"problem-this-week",
+			"Something that has no alarm of its own wants a person this week",
+			secondMetric(env, metric.Problems, metric.Urgency, metric.ThisWeek),
+		),
+	)
 	for _, queue := range []struct{ name, queue, about string }{
 		{"dead-letters", env.DeadLetters(), "A message was given up"},
 		{"undelivered", env.Undelivered(), "An event or a sweep could not be delivered"},
@@ -144,7 +183,7 @@ func listAlarms(env *manifest.Environment) []alarm {
 			alarmOnEvent(
 				f.short+"-errors",
 				f.about,
-				series{"AWS/Lambda", "Errors", map[string]string{"FunctionName": f.name}},
+				ofFunction("Errors", f.name),
 			),
 		)
 	}
@@ -201,12 +240,15 @@ func alarmOnEvent(name, about string, s series) alarm {
 }
 
 // ownMetric returns a metric that the Lambdas write of the whole environment.
-func ownMetric(env *manifest.Environment, name metric.Name) series { return alarmMetric(env, name, "") }
+func ownMetric(env *manifest.Environment, name metric.Name) series {
+	return secondMetric(env, name, "", "")
+}
 
-// alarmMetric returns a metric that the Lambdas write, with this value of its second dimension.
-func alarmMetric(env *manifest.Environment, name metric.Name, alarm string) series {
+// secondMetric returns a metric that the Lambdas write, with this value of its second dimension; the empty series where the
+// environment does not publish it.
+func secondMetric(env *manifest.Environment, name metric.Name, dimension, value string) series {
 	for _, s := range metric.Of(env, name) {
-		if s.Dimensions[metric.Alarm] == alarm {
+		if s.Dimensions[dimension] == value {
 			return series{metric.Namespace, string(s.Name), s.Dimensions}
 		}
 	}
@@ -217,13 +259,17 @@ func ofQueue(name, queue string) series {
 	return series{"AWS/SQS", name, map[string]string{"QueueName": queue}}
 }
 
+func ofFunction(name, function string) series {
+	return series{"AWS/Lambda", name, map[string]string{"FunctionName": function}}
+}
+
 // function is a Lambda of an environment, as its alarm calls it.
 type function struct{ name, short, about string }
 
 // listFunctions returns the Lambdas of an environment.
 func listFunctions(env *manifest.Environment) []function {
 	all := []function{{env.PropagateFunction(), "propagate", "The propagate Lambda failed"}}
-	for _, network := range listRotators(env) {
+	for _, network := range env.RotateFunctions() {
 		f := function{env.RotateFunction(manifest.Source{}), "rotate", "The rotate Lambda failed"}
 		if network {
 			f = function{env.RotateFunction(manifest.Source{Network: true}), "rotate-network", "The rotate Lambda inside the VPC failed"}

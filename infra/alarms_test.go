@@ -15,7 +15,18 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// examples are the environments of the repository's manifest, and one of what stood there before rotary.
+// choices are those of infra.metrics.
+var choices = []string{manifest.MetricsNone, manifest.MetricsFew, manifest.MetricsAll}
+
+// allMetrics returns the examples that publish every metric.
+func allMetrics(t *testing.T) []*manifest.Environment { return withMetrics(t, manifest.MetricsAll) }
+
+func withMetrics(t *testing.T, choice string) []*manifest.Environment {
+	return slices.DeleteFunc(examples(t), func(e *manifest.Environment) bool { return e.PublishedMetrics() != choice })
+}
+
+// examples are the environments of the repository's manifest, and one of what stood there before rotary, with each choice
+// of infra.metrics.
 func examples(t *testing.T) (all []*manifest.Environment) {
 	t.Helper()
 	for _, path := range []string{example, brownfield} {
@@ -24,7 +35,11 @@ func examples(t *testing.T) (all []*manifest.Environment) {
 			t.Fatal(err)
 		}
 		for _, name := range file.Names() {
-			all = append(all, readEnvironment(t, path, name))
+			for _, choice := range choices {
+				env := readEnvironment(t, path, name)
+				env.Infra.Metrics = choice
+				all = append(all, env)
+			}
 		}
 	}
 	return all
@@ -70,29 +85,31 @@ func TestThePageIsTheLinkOfItsAlarm(t *testing.T) {
 func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 	const once, twice = "5 minutes, 1 of 1", "5 minutes, 2 of 3"
 	want := map[string][3]string{
-		"no-passes":          {"5 minutes, 3 of 3", silence, "and when it is over"}, // a sweep comes every five minutes
-		"pass-failed":        {twice, keepsState, "and when it is over"},
-		"pass-incomplete":    {twice, keepsState, "and when it is over"},
-		"consumer-behind":    {"15 minutes, 4 of 4", keepsState, "and when it is over"},
-		"event-refused":      {once, nothingDone, ""},
-		"appointment-failed": {once, nothingDone, ""},
-		"rotation-due":       {once, keepsState, "and when it is over"},
-		"rotation-stuck":     {once, keepsState, "and when it is over"},
-		"retirement-owed":    {once, keepsState, "and when it is over"},
-		"rollback-abandoned": {once, keepsState, "and when it is over"},
-		"deadline-passed":    {once, keepsState, "and when it is over"},
-		"undeclared-key":     {once, keepsState, "and when it is over"},
-		"value-not-accepted": {once, keepsState, "and when it is over"},
-		"stranger-reads":     {once, keepsState, "and when it is over"},
-		"frozen-secret":      {once, keepsState, "and when it is over"},
-		"labels-filling":     {once, keepsState, "and when it is over"},
-		"retirement-failed":  {once, keepsState, "and when it is over"},
-		"stranger-runs":      {once, keepsState, "and when it is over"},
-		"dead-letters":       {once, nothingDone, "and when it is over"},
-		"undelivered":        {once, nothingDone, "and when it is over"},
-		"queue-old":          {once, nothingDone, "and when it is over"},
-		"propagate-errors":   {once, nothingDone, ""},
-		"rotate-errors":      {once, nothingDone, ""},
+		"no-passes":           {"5 minutes, 3 of 3", silence, "and when it is over"}, // a sweep comes every five minutes
+		"pass-failed":         {twice, keepsState, "and when it is over"},
+		"pass-incomplete":     {twice, keepsState, "and when it is over"},
+		"consumer-behind":     {"15 minutes, 4 of 4", keepsState, "and when it is over"},
+		"event-refused":       {once, nothingDone, ""},
+		"appointment-failed":  {once, nothingDone, ""},
+		"rotation-due":        {once, keepsState, "and when it is over"},
+		"rotation-stuck":      {once, keepsState, "and when it is over"},
+		"retirement-owed":     {once, keepsState, "and when it is over"},
+		"rollback-abandoned":  {once, keepsState, "and when it is over"},
+		"deadline-passed":     {once, keepsState, "and when it is over"},
+		"undeclared-key":      {once, keepsState, "and when it is over"},
+		"value-not-accepted":  {once, keepsState, "and when it is over"},
+		"stranger-reads":      {once, keepsState, "and when it is over"},
+		"frozen-secret":       {once, keepsState, "and when it is over"},
+		"labels-filling":      {once, keepsState, "and when it is over"},
+		"retirement-failed":   {once, keepsState, "and when it is over"},
+		"stranger-runs":       {once, keepsState, "and when it is over"},
+		"problem-by-tomorrow": {once, keepsState, "and when it is over"},
+		"problem-this-week":   {once, keepsState, "and when it is over"},
+		"dead-letters":        {once, nothingDone, "and when it is over"},
+		"undelivered":         {once, nothingDone, "and when it is over"},
+		"queue-old":           {once, nothingDone, "and when it is over"},
+		"propagate-errors":    {once, nothingDone, ""},
+		"rotate-errors":       {once, nothingDone, ""},
 	}
 	for _, env := range examples(t) {
 		got := map[string][3]string{}
@@ -100,9 +117,11 @@ func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 			got[a.name] = [3]string{fmt.Sprintf("%d minutes, %d of %d", a.minutes, a.beyond, a.of), a.missing, map[bool]string{false: "and when it is over"}[a.quietly]}
 		}
 		expected := maps.Clone(want)
-		if env.Infra.Network != nil && slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return s.Network }) {
-			expected["rotate-network-errors"] = expected["rotate-errors"]
+		expected["rotate-network-errors"] = expected["rotate-errors"]
+		if names := metric.ListAlarms(env); len(names) != len(got) {
+			t.Errorf("%s with %s has %d alarms, and lists %d", env.Name, env.Infra.Metrics, len(got), len(names))
 		}
+		maps.DeleteFunc(expected, func(name string, _ [3]string) bool { return !slices.Contains(metric.ListAlarms(env), name) })
 		for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.AppendSeq(slices.Collect(maps.Keys(got)), maps.Keys(expected))))) {
 			if got[name] != expected[name] {
 				t.Errorf("%s of %s is %q, want %q", name, env.Name, got[name], expected[name])
@@ -164,7 +183,7 @@ func widgets(t *testing.T, env *manifest.Environment) []widget {
 
 // TestTheDashboardShowsExactlyWhatIsWritten: every line is a series, and every series but those of alarms is a line.
 func TestTheDashboardShowsExactlyWhatIsWritten(t *testing.T) {
-	for _, env := range examples(t) {
+	for _, env := range allMetrics(t) {
 		shown := map[string]bool{}
 		for _, w := range widgets(t, env) {
 			for _, line := range w.Properties.Metrics {
@@ -190,7 +209,7 @@ func TestTheDashboardShowsExactlyWhatIsWritten(t *testing.T) {
 }
 
 func TestTheDashboardShowsEveryAlarm(t *testing.T) {
-	for _, env := range examples(t) {
+	for _, env := range allMetrics(t) {
 		var want []string
 		for _, a := range listAlarms(env) {
 			want = append(want, env.ARN("cloudwatch", "alarm:"+env.Named(a.name)))
@@ -204,7 +223,7 @@ func TestTheDashboardShowsEveryAlarm(t *testing.T) {
 
 func TestNoWidgetHidesAnother(t *testing.T) {
 	taken := map[[2]int]string{}
-	for _, w := range widgets(t, examples(t)[0]) {
+	for _, w := range widgets(t, allMetrics(t)[0]) {
 		for x := w.X; x < w.X+w.Width; x++ {
 			for y := w.Y; y < w.Y+w.Height; y++ {
 				if before := taken[[2]int{x, y}]; before != "" || x > 23 {

@@ -14,7 +14,7 @@ import (
 // longest is an environment's name that is as long as they may be.
 const longest = "an-environment-of-32-characters0"
 
-// inRegion synthesizes environment dev of the reference manifest in another region, under the longest name.
+// inRegion synthesizes environment dev of the reference manifest in another region, under the longest name, with a dashboard.
 func inRegion(t *testing.T, region string) (*manifest.Environment, assembly) {
 	t.Helper()
 	text, err := os.ReadFile(reference)
@@ -22,6 +22,8 @@ func inRegion(t *testing.T, region string) (*manifest.Environment, assembly) {
 		t.Fatal(err)
 	}
 	there := strings.NewReplacer("us-east-1", region, "arn:aws:", "arn:"+manifest.PartitionOf(region)+":").Replace(string(text))
+	const dev = "alarms: {email: [platform@example.com]}\n"
+	there = strings.Replace(there, dev, dev+"      metrics: all\n", 1)
 	there = regexp.MustCompile(`\bdev\b`).ReplaceAllString(there, longest)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "rotary.yaml")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -75,7 +74,9 @@ func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
 	p.newRules(q, topic)
 	p.newSweep(q)
 	p.newAlarms(topic)
-	p.newDashboard()
+	if env.PublishedMetrics() == manifest.MetricsAll {
+		p.newDashboard()
+	}
 	return p
 }
 
@@ -171,19 +172,10 @@ func maskingPolicy(env *manifest.Environment) any {
 	}
 }
 
-// listRotators returns where the rotate Lambda is deployed: true is inside the VPC, for sources that need that. Without
-// a network it is not deployed there: manifest.Parse accepts such sources in mode observe, where nothing rotates.
-func listRotators(env *manifest.Environment) []bool {
-	return slices.DeleteFunc([]bool{false, true}, func(network bool) bool {
-		needed := slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return s.Network == network })
-		return !needed || network && env.Infra.Network == nil
-	})
-}
-
 // newRotators deploys the rotate Lambda where it is needed.
 func (p pipeline) newRotators() {
 	env := p.environment
-	for _, network := range listRotators(env) {
+	for _, network := range env.RotateFunctions() {
 		name := env.RotateFunction(manifest.Source{Network: network})
 		id, roleName := "Rotate", manifest.RotateRole
 		if network {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,12 +29,12 @@ func readText(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestTheReferenceManifestIsTheExampleAndMore: nothing but reference services and sandboxes is added.
+// TestTheReferenceManifestIsTheExampleAndMore: nothing but reference services, sandboxes and metrics is added.
 func TestTheReferenceManifestIsTheExampleAndMore(t *testing.T) {
 	added := map[string]int{}
 	rest := slices.DeleteFunc(strings.SplitAfter(readText(t, reference), "\n"), func(line string) bool {
 		field, _, _ := strings.Cut(strings.TrimSpace(line), ":")
-		only := field == "reference_services" || field == "sandboxes"
+		only := slices.Contains([]string{"reference_services", "sandboxes", "metrics"}, field)
 		if only {
 			added[field]++
 		}
@@ -41,9 +42,9 @@ func TestTheReferenceManifestIsTheExampleAndMore(t *testing.T) {
 	})
 	text := strings.Replace(strings.Join(rest, ""), "$schema=../../rotary.schema.json", "$schema=./rotary.schema.json", 1)
 	if text != readText(t, example) {
-		t.Error("without its reference services and sandboxes it is not rotary.yaml: copy the change")
+		t.Error("without its reference services, sandboxes and metrics it is not rotary.yaml: copy the change")
 	}
-	if added["reference_services"] != 2 || added["sandboxes"] != 1 {
+	if added["reference_services"] != 2 || added["sandboxes"] != 1 || added["metrics"] != 1 {
 		t.Errorf("it adds %v", added)
 	}
 }
@@ -67,11 +68,40 @@ func TestTheExampleCostsWhatTheDocsSay(t *testing.T) {
 	for _, row := range []string{
 		fmt.Sprintf("| secrets | a KMS key; %d sources and %d buckets, empty, with policies | $1 + %d × $0.40 = $%.2f |",
 			sources, buckets, sources+buckets, 1+secrets),
-		fmt.Sprintf("| pipeline | Lambdas, queues, rules, %d alarms, dashboard, %d metrics | $%.2f + $3 + %d × $0.30 = $%.2f;",
-			alarms, metrics, float64(alarms)*0.10, metrics, float64(alarms)*0.10+3+watched),
+		fmt.Sprintf("| pipeline | Lambdas, queues, rules, %d alarms, %d metrics | $%.2f + %d × $0.30 = $%.2f;",
+			alarms, metrics, float64(alarms)*0.10, metrics, float64(alarms)*0.10+watched),
 	} {
 		if !strings.Contains(readText(t, "../docs/cost.md"), "\n"+row) {
 			t.Errorf("docs/cost.md has no row %q", row)
+		}
+	}
+}
+
+// TestEachChoiceOfMetricsDeploysWhatItCosts: the alarms that pkg/metric lists, under the same logical id and name with each
+// choice that has them, and a dashboard with all alone.
+func TestEachChoiceOfMetricsDeploysWhatItCosts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rotary.yaml")
+	if err := os.WriteFile(path, []byte(small), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, choice := range choices {
+		env := readEnvironment(t, path, "dev")
+		env.Infra.Metrics = choice
+		a := synthesizeText(t, strings.Replace(small, "region: us-east-1}", "region: us-east-1, infra: {metrics: "+choice+"}}", 1), "dev")
+		var got, want []string
+		for _, r := range a.of("AWS::CloudWatch::Alarm") {
+			got = append(got, r.id+" "+r.property("AlarmName").(string))
+		}
+		for _, name := range metric.ListAlarms(env) {
+			want = append(want, "Alarm"+strings.ReplaceAll(name, "-", "")+" rotary-dev-"+name)
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("alarms with %s are %q, want %q", choice, got, want)
+		}
+		if dashboards := len(a.of("AWS::CloudWatch::Dashboard")); dashboards == 1 != (choice == manifest.MetricsAll) {
+			t.Errorf("%d dashboards with %s", dashboards, choice)
 		}
 	}
 }

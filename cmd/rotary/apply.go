@@ -12,6 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
+	"github.com/rotary-secrets/rotary/pkg/pipeline/queue"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -125,7 +126,7 @@ func (c applyCmd) runPasses(s *session) error {
 		Rotary: "apply", Environment: s.env.Name, Execution: strconv.FormatInt(s.now().UnixNano(), 36),
 		AcceptRemovals: c.AcceptRemovals,
 	}
-	if err := pipeline.Ask(s.ctx, s.env, sqs.NewFromConfig(s.cfg), request); err != nil {
+	if err := queue.AskForPass(s.ctx, s.env, sqs.NewFromConfig(s.cfg), request); err != nil {
 		return err
 	}
 	return w.followChanges()

@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/metric"
-	"github.com/rotary-secrets/rotary/pkg/pipeline"
+	"github.com/rotary-secrets/rotary/pkg/pipeline/logs"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
@@ -105,7 +105,7 @@ func (c historyCmd) readPast(s *session, sources []manifest.Source) (past, error
 		p.At = s.now()
 	}
 	p.Since = p.At.Add(-c.Since.Std())
-	logged, unread, err := pipeline.ReadMilestones(s.ctx, s.env, sources, cloudwatchlogs.NewFromConfig(s.cfg), p.Since)
+	logged, unread, err := logs.ReadMilestones(s.ctx, s.env, sources, cloudwatchlogs.NewFromConfig(s.cfg), p.Since)
 	if err != nil {
 		return past{}, err
 	}
@@ -157,7 +157,7 @@ func (f *failures) describeReasons() (lines []string) {
 	return lines
 }
 
-func describeUnreadLogs(unread []pipeline.UnreadLog) (lines []string) {
+func describeUnreadLogs(unread []logs.UnreadLog) (lines []string) {
 	for _, u := range unread {
 		lines = append(lines, "log "+u.Group+": "+u.Err.Error())
 	}

@@ -108,7 +108,9 @@ func (p *played) vended(t *testing.T) map[string]bool {
 		}
 	}
 	for _, f := range of[struct{ FunctionName string }](t, p.assembly, "AWS::Lambda::Function") {
-		all[series("AWS/Lambda", "Errors", map[string]string{"FunctionName": f.FunctionName})] = true
+		for _, name := range []string{"Errors", "Invocations"} {
+			all[series("AWS/Lambda", name, map[string]string{"FunctionName": f.FunctionName})] = true
+		}
 	}
 	return all
 }
@@ -134,8 +136,8 @@ func (p *played) lines(t *testing.T) map[string]bool {
 			}
 		}
 	}
-	if len(all) == 0 {
-		t.Fatal("there is no dashboard")
+	if shown := len(all) > 0; shown != (p.Env.PublishedMetrics() == manifest.MetricsAll) {
+		t.Fatalf("a dashboard is there: %v, with metrics %s", shown, p.Env.PublishedMetrics())
 	}
 	return all
 }

@@ -13,9 +13,9 @@ import (
 var pure = []string{"pkg/secret", "pkg/duration", "pkg/rotate/httpapi/vendorapi", "pkg/manifest", "pkg/bucket", "pkg/history",
 	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential", "pkg/screen", "pkg/envfile", "pkg/trail"}
 
-// offline are the packages that read and write nothing: the pure ones, what generates code for other programs, and what
-// reads Terraform's texts.
-var offline = with(pure, "pkg/settingsgen", "pkg/terraform")
+// offline are the packages that read and write nothing: the pure ones, what generates code for other programs, what reads
+// Terraform's texts, and what counts dollars.
+var offline = with(pure, "pkg/settingsgen", "pkg/terraform", "pkg/cost")
 
 // callers are the packages with which drivers call other APIs. They depend on no other package of ours.
 var callers = []string{"pkg/httpcall", "pkg/retry", "pkg/awserr"}
@@ -53,8 +53,12 @@ var directions = []struct {
 	{"pkg/httpcall", []string{"pkg/retry"}},
 	{"pkg/store", with(pure, "pkg/awserr")},
 	{"pkg/metric", pure},
-	{"pkg/account", []string{"pkg/manifest"}},
-	{"pkg/pipeline", with(pure, "pkg/event", "pkg/rotate", "pkg/metric")},
+	{"pkg/cost", with(pure, "pkg/metric")},
+	{"pkg/account", []string{"pkg/account/proof", "pkg/manifest"}},
+	{"pkg/account/proof", []string{"pkg/manifest"}},
+	{"pkg/pipeline", with(pure, "pkg/awserr", "pkg/event", "pkg/rotate")},
+	{"pkg/pipeline/queue", with(pure, "pkg/event", "pkg/pipeline")},
+	{"pkg/pipeline/logs", with(pure, "pkg/awserr", "pkg/metric")},
 	{"pkg/consume", with(pure, "pkg/consume/...", "pkg/reconcile", "pkg/retry", "pkg/httpcall")},
 	{"pkg/consume/...", with(pure, callers...)},
 	{"pkg/rotate", pure},
@@ -63,7 +67,7 @@ var directions = []struct {
 	{"pkg/rotate/postgres", with(pure, "pkg/rotate", "pkg/rotate/sqluser")},
 	{"pkg/rotate/mysql", with(pure, "pkg/rotate", "pkg/rotate/sqluser")},
 	{"pkg/rotate/...", append(with(pure, callers...), "pkg/rotate")},
-	{"lambdas/internal/boot", []string{"pkg/account", "pkg/manifest"}},
+	{"lambdas/internal/boot", []string{"pkg/account/proof", "pkg/manifest"}},
 	{"lambdas/...", []string{"lambdas/internal/...", "pkg/..."}},
 	{"cmd/...", []string{".", "events", "pkg/...", "internal/leak", "internal/standin/...", "internal/stage/...", "internal/rehearsal"}}, // demo, standin and rehearse embed the stand-in
 	{".", nil},
@@ -160,17 +164,20 @@ var unlinked = map[string][]string{
 		"database/sql", "github.com/jackc/...", "github.com/go-sql-driver/...", "github.com/aws/aws-sdk-go-v2/service/iam", // databases and keys
 		module + "/pkg/rotate/rotators", module + "/pkg/rotate/accesskey", module + "/pkg/rotate/httpapi", module + "/pkg/rotate/mysql",
 		module + "/pkg/rotate/postgres", module + "/pkg/rotate/random",
+		"github.com/aws/aws-sdk-go-v2/service/sqs/...", "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/...", // people send and read
+		module + "/pkg/pipeline/queue", module + "/pkg/pipeline/logs",
 	},
 	"rotate": {
 		"github.com/google/go-github/...", "golang.org/x/crypto/nacl/...", // GitHub
 		"github.com/aws/aws-sdk-go-v2/service/ecs", "github.com/aws/aws-sdk-go-v2/service/sqs", "github.com/aws/aws-sdk-go-v2/service/scheduler",
-		module + "/pkg/consume/...", module + "/pkg/reconcile", module + "/pkg/pipeline", // Vercel's client among them
+		module + "/pkg/consume/...", module + "/pkg/reconcile", module + "/pkg/pipeline/...", // Vercel's client among them
 	},
 }
 
 // nowhere lists the packages that no Lambda may contain.
 var nowhere = []string{
-	"net/rpc/...", // the lambda.norpc tag leaves it out
+	"net/rpc/...",                                                                                                                     // the lambda.norpc tag leaves it out
+	"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/sso/...", "github.com/aws/aws-sdk-go-v2/feature/...", // profiles, sign-on
 	"testing/...", "flag", "html/template", "text/template",
 	"github.com/hashicorp/hcl/...", "github.com/zclconf/...", module + "/pkg/terraform", // rotary import
 	"github.com/alecthomas/kong/...", "github.com/jedib0t/...", "github.com/invopop/jsonschema", "github.com/google/go-cmp/...",

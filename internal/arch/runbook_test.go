@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/metric"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -89,6 +90,30 @@ func TestEveryAlarmHasAPageWithItsUrgency(t *testing.T) {
 		if !slices.Contains(urgencies, p.urgency) {
 			t.Errorf("%s/%s.md: the urgency %q is none of %q", runbook, name, p.urgency, urgencies)
 		}
+	}
+}
+
+// TestNothingThatMayWakeSomebodySharesAnAlarm: with infra.metrics: few, an alarm that several problems share tells nobody of
+// the second one. What a page says about urgency is what the metrics are grouped by.
+func TestNothingThatMayWakeSomebodySharesAnAlarm(t *testing.T) {
+	kept := metric.ListAlarms(&manifest.Environment{Infra: manifest.Infra{Metrics: manifest.MetricsFew}})
+	pages, alone := readFolder(t, runbook), 0
+	for _, name := range plan.AlarmNames() {
+		_, urgency, _ := strings.Cut(pages[name], "**Urgency: ")
+		urgency, _, _ = strings.Cut(urgency, "\n\n")
+		said, _, _ := strings.Cut(urgency, ".")
+		if want := map[string]string{"wake somebody": metric.Now, "by tomorrow": metric.ByTomorrow, "this week": metric.ThisWeek}[said]; metric.UrgencyOf(name) != want {
+			t.Errorf("%s is %q, and its page begins with %q", name, metric.UrgencyOf(name), said)
+		}
+		if strings.Contains(strings.ToLower(urgency), "wake somebody") {
+			alone++
+			if !slices.Contains(kept, name) {
+				t.Errorf("%s may wake somebody, and has no alarm of its own", name)
+			}
+		}
+	}
+	if alone < 3 {
+		t.Errorf("only %d alarms may wake somebody", alone)
 	}
 }
 
@@ -187,7 +212,7 @@ func listAlarms(t *testing.T) []string {
 				all = append(all, namesIn(n.Value, "")...)
 			}
 		case *ast.CallExpr: // alarmOnState("…", …)
-			if f, is := n.Fun.(*ast.Ident); is && strings.HasPrefix(f.Name, "alarmOn") {
+			if f, is := n.Fun.(*ast.Ident); is && strings.HasPrefix(f.Name, "alarmOn") && f.Name != "alarmOnSilence" {
 				all = append(all, namesIn(n.Args[0], "")...)
 			}
 		case *ast.CompositeLit: // {"dead-letters", queue, about} and {function, "propagate", about}

@@ -12,7 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/event"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/pipeline"
+	"github.com/rotary-secrets/rotary/pkg/pipeline/queue"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -217,7 +217,7 @@ func TestStory06ABucketThatLacksAKeyNeverDrainsTheService(t *testing.T) {
 		}
 	}
 	// Somebody insists: the tasks do not start, the service goes back to the version before, and that still works.
-	if err := pipeline.Ask(t.Context(), s.Env, s.newSQSClient(), event.Request{Rotary: "apply", Environment: "production", Execution: "1", AcceptRemovals: []string{"VENDOR_ID"}}); err != nil {
+	if err := queue.AskForPass(t.Context(), s.Env, s.newSQSClient(), event.Request{Rotary: "apply", Environment: "production", Execution: "1", AcceptRemovals: []string{"VENDOR_ID"}}); err != nil {
 		t.Fatal(err)
 	}
 	s.watchUntil(time.Hour, "the failed rollout is shown", func(r plan.Report) bool {

@@ -92,7 +92,7 @@ func (h handler) handleBatch(ctx context.Context, messages []events.SQSMessage) 
 			accept = append(accept, wake.AcceptRemovals...)
 		}
 	}
-	h.writeMetrics(metric.Events(h.environment.Name, h.now(), refused))
+	h.writeMetrics(metric.Events(h.environment, h.now(), refused))
 	if len(asking) == 0 {
 		return events.SQSEventResponse{}
 	}
@@ -120,7 +120,7 @@ func (h handler) runPass(ctx context.Context, accept []string) error {
 	if needed {
 		out.Forgotten = !h.askForAnotherPass(ctx, at)
 	}
-	h.writeMetrics(metric.Pass(h.environment.Name, h.now(), out))
+	h.writeMetrics(metric.Pass(h.environment, h.now(), out))
 	return err
 }
 

@@ -19,6 +19,7 @@ import (
 	samples "github.com/rotary-secrets/rotary/events"
 	"github.com/rotary-secrets/rotary/internal/example"
 	"github.com/rotary-secrets/rotary/lambdas/internal/boot"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 )
@@ -44,6 +45,7 @@ type bench struct {
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	env := example.Environment(t, "dev")
+	env.Infra.Metrics = manifest.MetricsAll
 	b := &bench{t: t, log: &bytes.Buffer{}, out: &bytes.Buffer{}, report: plan.Report{Environment: "dev", At: now, Converged: true}}
 	b.h = handler{
 		environment: env, now: func() time.Time { return now.Add(time.Minute) }, metrics: b.out,

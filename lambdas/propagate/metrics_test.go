@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/cloudwatch"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 )
@@ -99,4 +101,25 @@ func TestWhatAPassSawOfSourcesIsMeasured(t *testing.T) {
 		}
 	}
 	b.wants("metrics", map[string]float64{"CredentialAge handshake": 3600, "RetirementsOwed handshake": 1, "Alarms rotation-stuck": 1}, got)
+}
+
+// TestWithoutMetricsTheLogHasNone: with none, nothing that CloudWatch would take for a metric is written; with few, a batch
+// of refused messages is a problem.
+func TestWithoutMetricsTheLogHasNone(t *testing.T) {
+	for choice, want := range map[string]map[string]float64{
+		manifest.MetricsNone: {},
+		manifest.MetricsFew:  {"PassesFailed": 0, "PassesIncomplete": 0, "ConsumersBehind": 0},
+	} {
+		b := newBench(t)
+		b.h.environment.Infra.Metrics = choice
+		b.batch("m1 "+foreign, "m2 "+sweep)
+		problems := bytes.Count(b.out.Bytes(), []byte(`"Problems":1`))
+		b.wants(choice, want, b.measured())
+		if wanted := map[string]int{manifest.MetricsFew: 1}[choice]; problems != wanted {
+			t.Errorf("%s: %d problems", choice, problems)
+		}
+		if b.logged(`"level":"ERROR"`, `"alarm":"event-refused"`) != 1 {
+			t.Errorf("%s: the log does not say that a message was refused:\n%s", choice, b.log)
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -120,7 +121,7 @@ func (h handler) handleRequest(ctx context.Context, payload json.RawMessage) (an
 	answer, err := h.runJob(ctx, source, r)
 	refused, is := errors.AsType[*rotate.Refused](err)
 	slog.Info("asked", "source", source.Name, "step", r.kindOf(), "version", r.versionOf(), "ok", err == nil)
-	h.writeMetrics(metric.Request(h.environment.Name, source.Name, h.now(), is, err != nil && !is))
+	h.writeMetrics(metric.Request(h.environment, source.Name, h.now(), is, err != nil && !is))
 	switch {
 	case is:
 		return nil, refused
@@ -236,7 +237,7 @@ func readRequest(payload []byte) (request, error) {
 	if own == 0 && !slices.Contains([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, r.Step) {
 		return r, &Unreadable{"its step is none of a rotation"}
 	}
-	if !versionShape.MatchString(r.versionOf()) {
+	if !versionShape().MatchString(r.versionOf()) {
 		return r, &Unreadable{"its version is no version id"}
 	}
 	return r, nil
@@ -244,7 +245,9 @@ func readRequest(payload []byte) (request, error) {
 
 // versionShape: a version's id is whatever one printable word its maker chose
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, ClientRequestToken).
-var versionShape = regexp.MustCompile(`^[[:graph:]]{0,64}$`)
+var versionShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[[:graph:]]{0,64}$`)
+})
 
 // checkEntrance returns an error for a request that came through another alias than its own. A rollback has one, a test
 // either, every other request of rotary's own the reconciler's; a rotation step comes to the function itself, as Secrets Manager calls

@@ -53,6 +53,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	env := example.Environment(t, "dev")
+	env.Infra.Metrics = manifest.MetricsAll
 	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}), log: &bytes.Buffer{}, out: &bytes.Buffer{}}
 	t.Cleanup(func() { must(t, w.Close()) })
 	w.client = secretsmanager.NewFromConfig(w.Config(env.Account, env.Region))

@@ -73,3 +73,15 @@ func TestARequestAboutNoSourceIsNotMeasured(t *testing.T) {
 		t.Errorf("metrics are %v", got)
 	}
 }
+
+func TestRequestsAreMeasuredWithAllMetricsOnly(t *testing.T) {
+	for _, choice := range []string{"", manifest.MetricsNone, manifest.MetricsFew} {
+		w := newWorld(t)
+		w.h.environment.Infra.Metrics = choice
+		w.begin()
+		w.Advance(history.Deregistered + time.Minute)
+		if got := w.measured(); len(got) > 0 {
+			t.Errorf("%q: metrics are %v", choice, got)
+		}
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/account"
+	"github.com/rotary-secrets/rotary/pkg/account/proof"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
@@ -45,7 +46,7 @@ func world(t *testing.T, of string) (*standin.World, []option) {
 
 func withoutPause() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = account.Attempts
+		o.MaxAttempts = proof.Attempts
 		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
 	})
 }
@@ -114,8 +115,8 @@ func TestAnAccountThatCannotBeProvenIsRefused(t *testing.T) {
 		if cfg.Credentials != nil {
 			t.Errorf("outcome %d: it returns a configuration that works, beside the error", outcome)
 		}
-		if n := len(w.Tap.Calls()); outcome != sim.Denied && n != account.Attempts {
-			t.Errorf("outcome %d: %d tries, want %d", outcome, n, account.Attempts)
+		if n := len(w.Tap.Calls()); outcome != sim.Denied && n != proof.Attempts {
+			t.Errorf("outcome %d: %d tries, want %d", outcome, n, proof.Attempts)
 		}
 	}
 }
@@ -152,8 +153,8 @@ func TestEveryCallIsBounded(t *testing.T) {
 	w, options := world(t, "111111111111")
 	transport := func(o *config.LoadOptions) error {
 		own, is := o.HTTPClient.(*awshttp.BuildableClient)
-		if !is || own.GetTimeout() != account.Timeout {
-			t.Errorf("one try is bounded by %v, want %v", o.HTTPClient, account.Timeout)
+		if !is || own.GetTimeout() != proof.Timeout {
+			t.Errorf("one try is bounded by %v, want %v", o.HTTPClient, proof.Timeout)
 		}
 		client, _ := w.InMemory()
 		o.HTTPClient = client
@@ -163,16 +164,16 @@ func TestEveryCallIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := cfg.Retryer().MaxAttempts(); got != account.Attempts {
-		t.Errorf("%d tries, want %d", got, account.Attempts)
+	if got := cfg.Retryer().MaxAttempts(); got != proof.Attempts {
+		t.Errorf("%d tries, want %d", got, proof.Attempts)
 	}
-	for try := 1; try < account.Attempts; try++ {
+	for try := 1; try < proof.Attempts; try++ {
 		delay, err := cfg.Retryer().RetryDelay(try, errors.New("no answer"))
 		if most := 200 * time.Millisecond << (try - 1); err != nil || delay < 0 || delay >= most {
 			t.Errorf("before try %d it waits %v, want less than %v (%v)", try+1, delay, most, err)
 		}
 	}
-	longest := account.Attempts*account.Timeout + (account.Attempts-1)*retry.DefaultMaxBackoff
+	longest := proof.Attempts*proof.Timeout + (proof.Attempts-1)*retry.DefaultMaxBackoff
 	if longest > history.LateWrite/4 {
 		t.Errorf("a call may last %v, which is not far below the quiet period of %v", longest, history.LateWrite)
 	}

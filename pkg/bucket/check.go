@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -26,12 +27,24 @@ var checkWords = map[string]struct {
 	holds func(text string) bool
 	what  string
 }{
-	"bool": {regexp.MustCompile(`^(?i:true|false|1|0)$`).MatchString, "is not true, false, 1 or 0"},
-	"int":  {regexp.MustCompile(`^-?[0-9]+$`).MatchString, "is not a whole number"},
+	"bool": {isBool, "is not true, false, 1 or 0"},
+	"int":  {isInteger, "is not a whole number"},
 	"json": {func(text string) bool { return json.Valid([]byte(text)) }, "is not JSON"},
 	"pem":  {isPEM, "is not PEM, or something stands around its blocks"},
 	"url":  {isURL, "is not a URL with a scheme and a host"},
 }
+
+var boolShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?i:true|false|1|0)$`)
+})
+
+var integerShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^-?[0-9]+$`)
+})
+
+func isBool(text string) bool { return boolShape().MatchString(text) }
+
+func isInteger(text string) bool { return integerShape().MatchString(text) }
 
 // CheckValues returns a problem for each value of a source that is not what the manifest's check wants: a word or a
 // regular expression, which is looked for anywhere in the value unless it has ^ and $. What has no value is not
@@ -84,11 +97,13 @@ func isPEM(text string) bool {
 
 // urlShape takes a URL apart no further than to its hosts. net/url refuses several hosts with ports, and JDBC has a
 // scheme of several parts.
-var urlShape = regexp.MustCompile(
-	`^(?:jdbc:(?:[A-Za-z0-9+.-]+:)*)?[A-Za-z][A-Za-z0-9+.-]*:(?:@)?//([^\x00-\x20/?#;\x7f]+)[^\x00-\x20\x7f]*$`)
+var urlShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^(?:jdbc:(?:[A-Za-z0-9+.-]+:)*)?[A-Za-z][A-Za-z0-9+.-]*:(?:@)?//([^\x00-\x20/?#;\x7f]+)[^\x00-\x20\x7f]*$`)
+})
 
 func isURL(text string) bool {
-	found := urlShape.FindStringSubmatch(text)
+	found := urlShape().FindStringSubmatch(text)
 	if found == nil {
 		return false
 	}

@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -54,11 +55,13 @@ func computeMAC(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-var verifierShape = regexp.MustCompile(`SCRAM-SHA-256\$([0-9]{1,10}):([\w+/]+=*)\$[\w+/]+=*:[\w+/]+=*`)
+var verifierShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`SCRAM-SHA-256\$([0-9]{1,10}):([\w+/]+=*)\$[\w+/]+=*:[\w+/]+=*`)
+})
 
 // readVerifier returns the salt and the iterations of a verifier, 0 where it is none.
 func readVerifier(verifier string) (salt []byte, iterations int) {
-	parts := verifierShape.FindStringSubmatch(verifier)
+	parts := verifierShape().FindStringSubmatch(verifier)
 	salt, err := base64.StdEncoding.DecodeString(parts[2])
 	if err != nil {
 		return nil, 0
@@ -67,7 +70,9 @@ func readVerifier(verifier string) (salt []byte, iterations int) {
 	return salt, iterations
 }
 
-var tokenShape = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+`)
+var tokenShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+`)
+})
 
 // isSignedBy reports whether one of the keys has signed a JSON Web Token (RFC 7515, RFC 7518 section 3).
 func isSignedBy(token string, keys []any) bool {

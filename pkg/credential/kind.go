@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -59,12 +60,14 @@ func checkLoginKind(at manifest.Database, values map[string]secret.Value) error 
 
 // keyID matches the ids of access keys
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids).
-var keyID = regexp.MustCompile(`^A[KS]IA[A-Z0-9]{12,124}$`)
+var keyID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^A[KS]IA[A-Z0-9]{12,124}$`)
+})
 
 func checkAccessKeyKind(source manifest.Source, values map[string]secret.Value) error {
 	id, key := source.AccessKey()
 	switch {
-	case !keyID.MatchString(secret.Reveal(values[id])):
+	case !keyID().MatchString(secret.Reveal(values[id])):
 		return fmt.Errorf("%s holds no id of an access key", id)
 	case isMissing(values[key]) || isCommon(values[key]):
 		return fmt.Errorf("%s holds no secret access key", key)

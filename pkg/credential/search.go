@@ -142,12 +142,12 @@ func (s *search) searchNeedles(text string, counts func(credential, at int) bool
 // searchShapes looks for what was computed from credentials in a way that has to be tried.
 func (s *search) searchShapes(text string) {
 	if strings.Contains(text, "eyJ") {
-		s.judgeShapes(tokenShape.FindAllString(text, -1), func(token string, p pattern) bool {
+		s.judgeShapes(tokenShape().FindAllString(text, -1), func(token string, p pattern) bool {
 			return isSignedBy(token, p.keys)
 		})
 	}
 	if strings.Contains(text, "SCRAM-SHA-256$") {
-		s.judgeShapes(verifierShape.FindAllString(text, -1), s.isVerifierOf)
+		s.judgeShapes(verifierShape().FindAllString(text, -1), s.isVerifierOf)
 	}
 }
 

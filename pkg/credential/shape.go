@@ -104,7 +104,7 @@ func checkPorts(text string) error {
 }
 
 func checkAccessKeyID(text string) error {
-	if !keyID.MatchString(text) {
+	if !keyID().MatchString(text) {
 		return errors.New("it is not the id of an access key, such as begins with AKIA")
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // The Go driver for MySQL takes user:password@network(address)/database?name=value
@@ -12,13 +13,17 @@ import (
 // percent-encoded.
 
 var (
-	network = regexp.MustCompile(`@[A-Za-z0-9+]+\(`)
-	address = regexp.MustCompile(`^([A-Za-z0-9+]+)\(([^()]+)\)$`)
+	network = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`@[A-Za-z0-9+]+\(`)
+	})
+	address = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^([A-Za-z0-9+]+)\(([^()]+)\)$`)
+	})
 )
 
 // parseGoMySQL reads a text. The error is ErrUnknown if it has not this form.
 func parseGoMySQL(text string) (*String, error) {
-	if !network.MatchString(text) {
+	if !network().MatchString(text) {
 		return nil, ErrUnknown
 	}
 	slash := strings.LastIndex(text, "/")
@@ -26,7 +31,7 @@ func parseGoMySQL(text string) (*String, error) {
 	if at < 0 {
 		return nil, errors.New("it needs a / before the database, and every other / behind that as %2F")
 	}
-	where := address.FindStringSubmatch(text[at+1 : slash])
+	where := address().FindStringSubmatch(text[at+1 : slash])
 	if where == nil {
 		return nil, errors.New("it has no address like tcp(host:port)")
 	}

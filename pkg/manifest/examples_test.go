@@ -170,3 +170,25 @@ func TestTheExampleIsTheArticlesManifestThatCanBeDeployed(t *testing.T) {
 		}
 	}
 }
+
+// TestWithoutMetricsPeopleAreTold: none of the alarms that wake somebody is left, and validate says so. few is the default.
+func TestWithoutMetricsPeopleAreTold(t *testing.T) {
+	for metrics, noted := range map[string]bool{"": false, "few": false, "all": false, "none": true} {
+		text := "environments: {dev: {account: \"111111111111\", region: us-east-1, infra: {metrics: " + metrics + "}}}\n" +
+			"sources: {app: {keys: [A]}}\nbuckets: {app: {originals: [A]}}\n"
+		file, err := manifest.Parse("rotary.yaml", []byte(strings.Replace(text, "metrics: }", "}", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		env, err := file.Environment("dev")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := map[string]string{"": "few"}[metrics] + metrics; env.PublishedMetrics() != want {
+			t.Errorf("metrics %q are %s", metrics, env.PublishedMetrics())
+		}
+		if told := slices.ContainsFunc(file.Notes(), func(p manifest.Problem) bool { return strings.Contains(p.What, "infra.metrics is none") }); told != noted {
+			t.Errorf("metrics %q: %v", metrics, file.Notes())
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,8 +17,10 @@ type Infra struct {
 	// Who hears of alarms.
 	// Example: `{email: [platform@example.com]}`. Refuses: nobody, `{}`.
 	Alarms *Alarms `yaml:"alarms,omitempty" json:"alarms,omitempty"`
-	// Which metrics are published: none, few or all. Default: few.
-	// Example: `few`. Refuses: `some`.
+	// Which metrics are published. few: eight, with alarms that several problems share. all: also those of each source, an
+	// alarm of its own for each problem, and a dashboard. none: none, and alarms on what Lambda and SQS count themselves. Default:
+	// few.
+	// Example: `all`. Refuses: `some`.
 	Metrics string `yaml:"metrics,omitempty" json:"metrics,omitempty"`
 	// Who may do what in the account, besides the Lambdas.
 	// Example: `{platform: ["arn:aws:iam::${account}:role/platform"]}`. Refuses: nobody, `{platform: []}`.
@@ -119,6 +122,25 @@ type ReferenceServices struct {
 	Images map[string]string `yaml:"images" json:"images"`
 }
 
+// What infra.metrics may be.
+const (
+	MetricsNone = "none"
+	MetricsFew  = "few"
+	MetricsAll  = "all"
+)
+
+// PublishedMetrics returns which metrics the environment publishes: MetricsNone, MetricsFew or MetricsAll.
+func (e *Environment) PublishedMetrics() string { return cmp.Or(e.Infra.Metrics, MetricsFew) }
+
+// RotateFunctions returns where the rotate Lambda is deployed: true is inside the VPC, for sources that need that. Without
+// a network it is not deployed there: Parse accepts such sources in mode observe, where nothing rotates.
+func (e *Environment) RotateFunctions() []bool {
+	return slices.DeleteFunc([]bool{false, true}, func(network bool) bool {
+		needed := slices.ContainsFunc(e.Sources, func(s Source) bool { return s.Network == network })
+		return !needed || network && e.Infra.Network == nil
+	})
+}
+
 var (
 	mailShape  = newShape(`^[^@\s]{1,64}@[A-Za-z0-9.-]{1,255}$`)
 	topicShape = newShape(`^arn:(aws[a-z-]*):sns:([a-z0-9-]+):([0-9]{12}):[A-Za-z0-9_-]{1,256}$`)
@@ -133,9 +155,11 @@ func (r *report) checkInfra(path, region string, infra Infra) {
 		r.checkAlarms(path+".alarms", *infra.Alarms)
 	}
 	if infra.Metrics != "" {
-		r.requireOneOf(path+".metrics", infra.Metrics, "none", "few", "all")
-		r.addNote(path+".metrics", path+".metrics has no effect yet: every metric is published",
-			"leave it: it says what you want once the number of metrics can be chosen")
+		r.requireOneOf(path+".metrics", infra.Metrics, MetricsNone, MetricsFew, MetricsAll)
+	}
+	if infra.Metrics == MetricsNone {
+		r.addNote(path+".metrics", path+".metrics is none: no alarm tells anybody of a credential that outlives its deadline, or of a frozen secret",
+			"write few, or look at rotary status every day")
 	}
 	r.checkAccess(path+".access", region, infra.Access)
 	if s := infra.ReferenceServices; s != nil {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // A document is a line of a Lambda's log from which CloudWatch Logs takes metrics, in the embedded metric format
@@ -15,17 +17,24 @@ import (
 // All metrics of one document share their dimensions. A document of rotary's is far from the format's limits, 100
 // metrics and 30 dimensions: it has what the table lists for one source, one alarm, or the environment.
 type document struct {
+	env    *manifest.Environment
 	at     time.Time
 	series []Series // of the same dimensions
 	values []int64
 }
 
-func (d *document) add(s Series, value int64) {
-	d.series, d.values = append(d.series, s), append(d.values, value)
+// add adds a value to a metric, for this value of its second dimension, unless the environment does not publish that.
+func (d *document) add(name Name, by string, value int64) {
+	if s, written := name.seriesFor(d.env, by); written {
+		d.series, d.values = append(d.series, s), append(d.values, value)
+	}
 }
 
-// encodeLine encodes the document. Equal documents give equal lines.
+// encodeLine encodes the document: nothing where it has no value. Equal documents give equal lines.
 func (d *document) encodeLine() []byte {
+	if len(d.series) == 0 {
+		return nil
+	}
 	type definition struct {
 		Name Name
 		Unit string

@@ -1,6 +1,6 @@
 // Package metric has what the Lambdas measure: one table of metrics, which the dashboard and the alarms of infra are
 // made from too, and how a pass or a request becomes numbers. It is given what was seen and reaches nothing. Names of
-// the manifest and counts go in, never a value.
+// the manifest and counts go in, never a value. infra.metrics of the manifest decides which part of the table is written.
 package metric
 
 import (
@@ -17,7 +17,8 @@ const Namespace = "rotary"
 type Name string
 
 // The metrics. The first four are written once for every pass, whatever became of it, the others of the environment and
-// its sources once for every pass that could look, and EventsRefused once for every batch of messages.
+// its sources once for every pass that could look, and EventsRefused once for every batch of messages. infra.metrics: few has no Passes, EventsRefused and AppointmentsFailed:
+// PassesFailed is counted instead of the first, and the others are Problems.
 const (
 	Passes             Name = "Passes"             // 1: a pass came to an end, whatever end
 	PassesFailed       Name = "PassesFailed"       // 1 where it stopped before its end, else 0
@@ -34,7 +35,8 @@ const (
 	ChangeAge       Name = "ChangeAge"       // from a change until its last consumer followed, or now
 	RetirementsOwed Name = "RetirementsOwed" // versions that are live, and neither current nor pending
 
-	Alarms Name = "Alarms" // what a person has to look at, by the alarm's name; 0 where there is nothing
+	Alarms   Name = "Alarms"   // what a person has to look at, by the alarm's name; 0 where there is nothing
+	Problems Name = "Problems" // the same, of those that have no alarm of their own, by their urgency
 
 	Requests        Name = "Requests"        // 1: the rotate Lambda was asked for a step, an advance or a rollback
 	RequestsRefused Name = "RequestsRefused" // 1 where it may not happen now, else 0
@@ -46,6 +48,7 @@ const (
 	Environment = "Environment"
 	Source      = "Source"
 	Alarm       = "Alarm"
+	Urgency     = "Urgency"
 )
 
 // Units, in CloudWatch's words.
@@ -54,26 +57,35 @@ const (
 	seconds = "Seconds"
 )
 
-// table lists each metric's unit and second dimension.
+// The choices of infra.metrics with which a metric is written.
+var (
+	always  = []string{manifest.MetricsFew, manifest.MetricsAll} // but with none
+	onlyAll = []string{manifest.MetricsAll}
+	onlyFew = []string{manifest.MetricsFew}
+)
+
+// table lists each metric's unit and second dimension, and with which choices it is written.
 var table = []struct {
 	name     Name
 	unit, by string
+	with     []string
 }{
-	{Passes, count, ""},
-	{PassesFailed, count, ""},
-	{PassesIncomplete, count, ""},
-	{AppointmentsFailed, count, ""},
-	{EventsRefused, count, ""},
-	{Steps, count, ""},
-	{Waits, count, ""},
-	{ConsumersBehind, count, ""},
-	{CredentialAge, seconds, Source},
-	{ChangeAge, seconds, Source},
-	{RetirementsOwed, count, Source},
-	{Alarms, count, Alarm},
-	{Requests, count, Source},
-	{RequestsRefused, count, Source},
-	{RequestsFailed, count, Source},
+	{Passes, count, "", onlyAll},
+	{PassesFailed, count, "", always},
+	{PassesIncomplete, count, "", always},
+	{AppointmentsFailed, count, "", onlyAll},
+	{EventsRefused, count, "", onlyAll},
+	{Steps, count, "", onlyAll},
+	{Waits, count, "", onlyAll},
+	{ConsumersBehind, count, "", always},
+	{CredentialAge, seconds, Source, onlyAll},
+	{ChangeAge, seconds, Source, onlyAll},
+	{RetirementsOwed, count, Source, onlyAll},
+	{Alarms, count, Alarm, onlyAll}, // and with few, where an alarm is alone
+	{Problems, count, Urgency, onlyFew},
+	{Requests, count, Source, onlyAll},
+	{RequestsRefused, count, Source, onlyAll},
+	{RequestsFailed, count, Source, onlyAll},
 }
 
 // Series is one metric of one environment: one line in CloudWatch.
@@ -83,16 +95,19 @@ type Series struct {
 	Dimensions map[string]string
 }
 
-// All returns every series that the Lambdas of an environment may write, in the order of the table and the manifest.
+// All returns every series that the Lambdas of an environment may write, in the order of the table and the manifest:
+// none of them with infra.metrics: none.
 func All(env *manifest.Environment) []Series {
-	values := map[string][]string{"": {""}, Alarm: plan.AlarmNames()}
+	values := map[string][]string{"": {""}, Alarm: plan.AlarmNames(), Urgency: {ByTomorrow, ThisWeek}}
 	for _, s := range env.Sources {
 		values[Source] = append(values[Source], s.Name)
 	}
 	var all []Series
 	for _, m := range table {
 		for _, value := range values[m.by] {
-			all = append(all, m.name.seriesFor(env.Name, value))
+			if s, written := m.name.seriesFor(env, value); written {
+				all = append(all, s)
+			}
 		}
 	}
 	return all
@@ -103,16 +118,18 @@ func Of(env *manifest.Environment, name Name) []Series {
 	return slices.DeleteFunc(All(env), func(s Series) bool { return s.Name != name })
 }
 
-// seriesFor returns the metric's series with this value of its second dimension.
-func (n Name) seriesFor(environment, value string) Series {
+// seriesFor returns the metric's series with this value of its second dimension, and reports whether the environment
+// publishes it.
+func (n Name) seriesFor(env *manifest.Environment, value string) (s Series, written bool) {
 	for _, m := range table {
 		if m.name == n {
-			s := Series{Name: n, Unit: m.unit, Dimensions: map[string]string{Environment: environment}}
+			s = Series{Name: n, Unit: m.unit, Dimensions: map[string]string{Environment: env.Name}}
 			if m.by != "" {
 				s.Dimensions[m.by] = value
 			}
-			return s
+			choice := env.PublishedMetrics()
+			return s, slices.Contains(m.with, choice) || n == Alarms && problems[value].alone && choice == manifest.MetricsFew
 		}
 	}
-	return Series{}
+	return Series{}, false
 }

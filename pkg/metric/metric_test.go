@@ -14,6 +14,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/example"
 	"github.com/rotary-secrets/rotary/internal/standin/cloudwatch"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -53,6 +54,17 @@ func wants(t *testing.T, want []string, lines []byte) {
 		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
 }
+
+// environment returns the example's environment dev with a choice of infra.metrics.
+func environment(t *testing.T, choice string) *manifest.Environment {
+	t.Helper()
+	env := example.Environment(t, "dev")
+	env.Infra.Metrics = choice
+	return env
+}
+
+// all publishes every metric.
+func all(t *testing.T) *manifest.Environment { return environment(t, manifest.MetricsAll) }
 
 // busy returns the report of a pass in the middle of a change.
 func busy() plan.Report {
@@ -97,7 +109,7 @@ func TestAPassWritesWhatItSaw(t *testing.T) {
 		"Alarms Count Alarm=labels-filling Environment=dev: 0", "Alarms Count Alarm=retirement-failed Environment=dev: 0",
 		"Alarms Count Alarm=value-not-accepted Environment=dev: 0", "Alarms Count Alarm=stranger-reads Environment=dev: 0",
 		"Alarms Count Alarm=stranger-runs Environment=dev: 0",
-	}, Pass("dev", later, Outcome{Report: busy()}))
+	}, Pass(all(t), later, Outcome{Report: busy()}))
 }
 
 func TestAPassSaysHowItEnded(t *testing.T) {
@@ -112,14 +124,14 @@ func TestAPassSaysHowItEnded(t *testing.T) {
 			"Passes Count Environment=dev: 1", "PassesFailed Count Environment=dev: " + tt.want[:1],
 			"PassesIncomplete Count Environment=dev: " + tt.want[1:2],
 			"AppointmentsFailed Count Environment=dev: " + tt.want[2:],
-		}, Pass("dev", later, tt.out)) // it could not look, and reports nothing of what it would have seen
+		}, Pass(all(t), later, tt.out)) // it could not look, and reports nothing of what it would have seen
 	}
 }
 
 func TestATimeThatIsNotOverYetIsNoNegativeAge(t *testing.T) {
 	r := plan.Report{At: noon,
 		Sources: []plan.SourceReport{{Name: "db", Since: noon.Add(time.Second), Changed: noon.Add(time.Second)}}}
-	got := read(t, Pass("dev", later, Outcome{Report: r}))[7:9]
+	got := read(t, Pass(all(t), later, Outcome{Report: r}))[7:9]
 	if diff := cmp.Diff([]string{"CredentialAge Seconds Environment=dev Source=db: 0",
 		"ChangeAge Seconds Environment=dev Source=db: 0"}, got); diff != "" {
 		t.Error(diff)
@@ -127,7 +139,7 @@ func TestATimeThatIsNotOverYetIsNoNegativeAge(t *testing.T) {
 }
 
 func TestABatchSaysHowManyMessagesWereRefused(t *testing.T) {
-	wants(t, []string{"EventsRefused Count Environment=dev: 3"}, Events("dev", later, 3))
+	wants(t, []string{"EventsRefused Count Environment=dev: 3"}, Events(all(t), later, 3))
 }
 
 func TestARequestSaysWhatBecameOfIt(t *testing.T) {
@@ -139,14 +151,14 @@ func TestARequestSaysWhatBecameOfIt(t *testing.T) {
 			"Requests Count Environment=dev Source=db: 1", "RequestsRefused Count Environment=dev Source=db: " +
 				tt.want[:1],
 			"RequestsFailed Count Environment=dev Source=db: " + tt.want[1:],
-		}, Request("dev", "db", later, tt.refused, tt.failed))
+		}, Request(all(t), "db", later, tt.refused, tt.failed))
 	}
 }
 
 func TestTheSamePassWritesTheSameLines(t *testing.T) {
-	first := Pass("dev", later, Outcome{Report: busy()})
+	first := Pass(all(t), later, Outcome{Report: busy()})
 	for range 20 {
-		if again := Pass("dev", later, Outcome{Report: busy()}); !bytes.Equal(first, again) {
+		if again := Pass(all(t), later, Outcome{Report: busy()}); !bytes.Equal(first, again) {
 			t.Fatalf("%s\n%s", first, again)
 		}
 	}
@@ -155,38 +167,123 @@ func TestTheSamePassWritesTheSameLines(t *testing.T) {
 // TestALineIsWhatTheFormatSays shows one document whole.
 func TestALineIsWhatTheFormatSays(t *testing.T) {
 	want := `{"Environment":"dev","EventsRefused":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["Environment"]],"Metrics":[{"Name":"EventsRefused","Unit":"Count"}],"Namespace":"rotary"}],"Timestamp":1767614490000}}` + "\n"
-	if got := string(Events("dev", later, 1)); got != want {
+	if got := string(Events(all(t), later, 1)); got != want {
 		t.Errorf("it is %s, want %s", got, want)
 	}
 }
 
 // TestWhatIsWrittenIsExactlyWhatTheTableLists: the dashboard and the alarms are made from the table.
 func TestWhatIsWrittenIsExactlyWhatTheTableLists(t *testing.T) {
-	env := example.Environment(t, "dev")
-	r, lines := plan.Report{At: noon}, Events("dev", later, 0)
-	for _, s := range env.Sources {
-		r.Sources = append(r.Sources, plan.SourceReport{Name: s.Name, Since: noon})
-		lines = append(lines, Request("dev", s.Name, later, false, false)...)
+	for _, choice := range []string{"", manifest.MetricsNone, manifest.MetricsFew, manifest.MetricsAll} {
+		env := environment(t, choice)
+		r, lines := plan.Report{At: noon}, Events(env, later, 0)
+		for _, s := range env.Sources {
+			r.Sources = append(r.Sources, plan.SourceReport{Name: s.Name, Since: noon})
+			lines = append(lines, Request(env, s.Name, later, false, false)...)
+		}
+		lines = append(lines, Pass(env, later, Outcome{Report: r})...)
+		var got []string
+		for _, line := range read(t, lines) {
+			series, _, _ := strings.Cut(line, ":")
+			got = append(got, series)
+		}
+		var want []string
+		for _, s := range All(env) {
+			want = append(want, fmt.Sprintf("%s %s %s", s.Name, s.Unit, pairs(s.Dimensions)))
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("metrics %q: the table and what is written (-table +written):\n%s", choice, diff)
+		}
 	}
-	lines = append(lines, Pass("dev", later, Outcome{Report: r})...)
-	var got []string
-	for _, line := range read(t, lines) {
-		series, _, _ := strings.Cut(line, ":")
-		got = append(got, series)
+}
+
+// TestFewAreEightWhateverTheManifestHas, and they are the default.
+func TestFewAreEightWhateverTheManifestHas(t *testing.T) {
+	want := []string{
+		"PassesFailed Environment=dev", "PassesIncomplete Environment=dev", "ConsumersBehind Environment=dev",
+		"Alarms Alarm=deadline-passed Environment=dev", "Alarms Alarm=frozen-secret Environment=dev",
+		"Alarms Alarm=value-not-accepted Environment=dev", "Problems Environment=dev Urgency=by-tomorrow",
+		"Problems Environment=dev Urgency=this-week",
 	}
-	var want []string
-	for _, s := range All(env) {
-		want = append(want, fmt.Sprintf("%s %s %s", s.Name, s.Unit, pairs(s.Dimensions)))
+	more := environment(t, "")
+	for n := range 90 {
+		more.Sources = append(more.Sources, manifest.Source{Name: fmt.Sprintf("more-%d", n)})
 	}
-	slices.Sort(got)
-	slices.Sort(want)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the table and what is written (-table +written):\n%s", diff)
+	for _, env := range []*manifest.Environment{environment(t, ""), environment(t, manifest.MetricsFew), more} {
+		var got []string
+		for _, s := range All(env) {
+			got = append(got, fmt.Sprintf("%s %s", s.Name, pairs(s.Dimensions)))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("metrics (-want +got):\n%s", diff)
+		}
+	}
+	if none := All(environment(t, manifest.MetricsNone)); len(none) > 0 {
+		t.Errorf("none are %v", none)
+	}
+}
+
+func TestAPassWritesWhatItSawIntoFew(t *testing.T) {
+	r := busy()
+	r.Alarms = append(r.Alarms, plan.Alarm{Name: plan.StrangerRuns}, plan.Alarm{Name: plan.RetirementFailed}, plan.Alarm{Name: plan.RetirementFailed})
+	wants(t, []string{
+		"PassesFailed Count Environment=dev: 1", "PassesIncomplete Count Environment=dev: 0", "ConsumersBehind Count Environment=dev: 6",
+		"Alarms Count Alarm=deadline-passed Environment=dev: 1", "Alarms Count Alarm=frozen-secret Environment=dev: 0",
+		"Alarms Count Alarm=value-not-accepted Environment=dev: 0", "Problems Count Environment=dev Urgency=by-tomorrow: 3",
+		"Problems Count Environment=dev Urgency=this-week: 2",
+	}, Pass(environment(t, manifest.MetricsFew), later, Outcome{Report: r, Failed: true}))
+}
+
+// TestEveryAlarmOfAPlanIsCountedOnceAmongFew: in its own metric, or in one that it shares, and never in both.
+func TestEveryAlarmOfAPlanIsCountedOnceAmongFew(t *testing.T) {
+	env := environment(t, manifest.MetricsFew)
+	for _, name := range plan.AlarmNames() {
+		lines := read(t, Pass(env, later, Outcome{Report: plan.Report{At: noon, Alarms: []plan.Alarm{{Name: name}}}}))
+		raised := slices.DeleteFunc(lines, func(line string) bool { return strings.HasSuffix(line, ": 0") })
+		if len(raised) != 1 || !strings.HasSuffix(raised[0], ": 1") {
+			t.Errorf("%s raises %q", name, raised)
+		}
+	}
+}
+
+func TestWhatHasNoMetricAmongFewIsAProblem(t *testing.T) {
+	few := environment(t, manifest.MetricsFew)
+	wants(t, nil, Events(few, later, 0)) // it would hide what the last pass found
+	wants(t, []string{"Problems Count Environment=dev Urgency=by-tomorrow: 3"}, Events(few, later, 3))
+	lines := read(t, Pass(few, later, Outcome{Report: plan.Report{At: noon}, Forgotten: true}))
+	if last := lines[len(lines)-1]; last != "Problems Count Environment=dev Urgency=this-week: 1" {
+		t.Errorf("a look that could not be scheduled is %q", last)
+	}
+}
+
+// TestEachChoiceHasItsAlarms lists what none and few have, and counts what all has.
+func TestEachChoiceHasItsAlarms(t *testing.T) {
+	ofAWS := []string{"dead-letters", "undelivered", "queue-old", "propagate-errors", "rotate-errors", "rotate-network-errors"}
+	for choice, want := range map[string][]string{
+		manifest.MetricsNone: {"no-passes"},
+		manifest.MetricsFew: {"no-passes", "pass-failed", "pass-incomplete", "consumer-behind", plan.DeadlinePassed, plan.FrozenSecret,
+			plan.ValueNotAccepted, ProblemByTomorrow, ProblemThisWeek},
+		manifest.MetricsAll: append([]string{"no-passes", "pass-failed", "pass-incomplete", "consumer-behind", "event-refused", "appointment-failed"},
+			plan.AlarmNames()...),
+	} {
+		if diff := cmp.Diff(append(want, ofAWS...), ListAlarms(environment(t, choice))); diff != "" {
+			t.Errorf("alarms with %s (-want +got):\n%s", choice, diff)
+		}
+	}
+	if without := environment(t, ""); len(ListAlarms(without)) != 15 {
+		t.Errorf("the default has %d alarms", len(ListAlarms(without)))
+	}
+	without := environment(t, manifest.MetricsNone)
+	without.Sources = slices.DeleteFunc(without.Sources, func(s manifest.Source) bool { return s.Network })
+	if names := ListAlarms(without); slices.Contains(names, "rotate-network-errors") || !slices.Contains(names, "rotate-errors") {
+		t.Errorf("without a source in a VPC they are %v", names)
 	}
 }
 
 func TestTheSeriesOfOneMetricAreThoseOfEverySource(t *testing.T) {
-	env := example.Environment(t, "dev")
+	env := all(t)
 	var got []string
 	for _, s := range Of(env, CredentialAge) {
 		if s.Name != CredentialAge || s.Dimensions[Environment] != "dev" {
@@ -206,7 +303,7 @@ func TestTheSeriesOfOneMetricAreThoseOfEverySource(t *testing.T) {
 // TestNoMetricHidesADimension: both are members of one object.
 func TestNoMetricHidesADimension(t *testing.T) {
 	for _, m := range table {
-		if slices.Contains([]string{Environment, Source, Alarm, "_aws"}, string(m.name)) {
+		if slices.Contains([]string{Environment, Source, Alarm, Urgency, "_aws"}, string(m.name)) {
 			t.Errorf("%s is a dimension, too", m.name)
 		}
 	}
@@ -226,7 +323,7 @@ func TestNothingButNamesAndCountsIsWritten(t *testing.T) {
 		r.Sources[i].Owed = []plan.OwedReport{{Version: canary, Blocked: r.Waits}}
 		r.Sources[i].Version, r.Sources[i].Secret, r.Sources[i].Pending = canary, canary, canary
 	}
-	lines := Pass("dev", later, Outcome{Report: r})
+	lines := Pass(all(t), later, Outcome{Report: r})
 	if bytes.Contains(lines, []byte(canary)) || !json.Valid(bytes.Split(lines, []byte("\n"))[0]) {
 		t.Errorf("details are in the metrics:\n%s", lines)
 	}

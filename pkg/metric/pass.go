@@ -3,6 +3,7 @@ package metric
 import (
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -15,62 +16,75 @@ type Outcome struct {
 }
 
 // Pass returns the lines of one pass that ended at a time. A dry run is no pass.
-func Pass(environment string, at time.Time, o Outcome) []byte {
-	d := document{at: at}
-	d.add(Passes.seriesFor(environment, ""), 1)
-	d.add(PassesFailed.seriesFor(environment, ""), oneIf(o.Failed))
-	d.add(PassesIncomplete.seriesFor(environment, ""), oneIf(o.Incomplete))
-	d.add(AppointmentsFailed.seriesFor(environment, ""), oneIf(o.Forgotten))
+func Pass(env *manifest.Environment, at time.Time, o Outcome) []byte {
+	d := document{env: env, at: at}
+	d.add(Passes, "", 1)
+	d.add(PassesFailed, "", oneIf(o.Failed))
+	d.add(PassesIncomplete, "", oneIf(o.Incomplete))
+	d.add(AppointmentsFailed, "", oneIf(o.Forgotten))
 	if o.Report.At.IsZero() {
 		return d.encodeLine()
 	}
-	d.add(Steps.seriesFor(environment, ""), int64(len(o.Report.Steps)))
-	d.add(Waits.seriesFor(environment, ""), int64(len(o.Report.Waits)))
-	d.add(ConsumersBehind.seriesFor(environment, ""), countBehind(o.Report))
+	d.add(Steps, "", int64(len(o.Report.Steps)))
+	d.add(Waits, "", int64(len(o.Report.Waits)))
+	d.add(ConsumersBehind, "", countBehind(o.Report))
 	lines := d.encodeLine()
 	for _, s := range o.Report.Sources {
-		lines = append(lines, sourceLine(environment, at, o.Report, s)...)
+		lines = append(lines, sourceLine(env, at, o.Report, s)...)
 	}
 	for _, name := range plan.AlarmNames() {
-		lines = append(lines, alarmLine(environment, at, o.Report, name)...)
+		lines = append(lines, alarmLine(env, at, o.Report, name)...)
+	}
+	for _, urgency := range []string{ByTomorrow, ThisWeek} {
+		lines = append(lines, problemLine(env, at, urgency, o.countProblems(urgency))...)
 	}
 	return lines
 }
 
 // Events returns the line of a batch of messages, of which so many were refused.
-func Events(environment string, at time.Time, refused int) []byte {
-	d := document{at: at}
-	d.add(EventsRefused.seriesFor(environment, ""), int64(refused))
+func Events(env *manifest.Environment, at time.Time, refused int) []byte {
+	d := document{env: env, at: at}
+	d.add(EventsRefused, "", int64(refused))
+	lines := d.encodeLine()
+	if refused > 0 { // 0 would hide what the last pass found
+		lines = append(lines, problemLine(env, at, ByTomorrow, int64(refused))...)
+	}
+	return lines
+}
+
+func problemLine(env *manifest.Environment, at time.Time, urgency string, n int64) []byte {
+	d := document{env: env, at: at}
+	d.add(Problems, urgency, n)
 	return d.encodeLine()
 }
 
 // Request returns the line of what the rotate Lambda was asked for and did. What was about no source of the environment
 // is not counted here: Lambda counts it as an error.
-func Request(environment, source string, at time.Time, refused, failed bool) []byte {
-	d := document{at: at}
-	d.add(Requests.seriesFor(environment, source), 1)
-	d.add(RequestsRefused.seriesFor(environment, source), oneIf(refused))
-	d.add(RequestsFailed.seriesFor(environment, source), oneIf(failed))
+func Request(env *manifest.Environment, source string, at time.Time, refused, failed bool) []byte {
+	d := document{env: env, at: at}
+	d.add(Requests, source, 1)
+	d.add(RequestsRefused, source, oneIf(refused))
+	d.add(RequestsFailed, source, oneIf(failed))
 	return d.encodeLine()
 }
 
-func sourceLine(environment string, at time.Time, r plan.Report, s plan.SourceReport) []byte {
-	d := document{at: at}
+func sourceLine(env *manifest.Environment, at time.Time, r plan.Report, s plan.SourceReport) []byte {
+	d := document{env: env, at: at}
 	if !s.Since.IsZero() {
-		d.add(CredentialAge.seriesFor(environment, s.Name), secondsBetween(s.Since, r.At))
+		d.add(CredentialAge, s.Name, secondsBetween(s.Since, r.At))
 	}
-	d.add(ChangeAge.seriesFor(environment, s.Name), measureChangeAge(r, s))
-	d.add(RetirementsOwed.seriesFor(environment, s.Name), int64(len(s.Owed)))
+	d.add(ChangeAge, s.Name, measureChangeAge(r, s))
+	d.add(RetirementsOwed, s.Name, int64(len(s.Owed)))
 	return d.encodeLine()
 }
 
-func alarmLine(environment string, at time.Time, r plan.Report, name string) []byte {
+func alarmLine(env *manifest.Environment, at time.Time, r plan.Report, name string) []byte {
 	raised := int64(0)
 	for _, a := range r.Alarms {
 		raised += oneIf(a.Name == name)
 	}
-	d := document{at: at}
-	d.add(Alarms.seriesFor(environment, name), raised)
+	d := document{env: env, at: at}
+	d.add(Alarms, name, raised)
 	return d.encodeLine()
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/metric"
-	"github.com/rotary-secrets/rotary/pkg/pipeline"
+	"github.com/rotary-secrets/rotary/pkg/pipeline/logs"
 )
 
 func (w *world) newLogsClient() *cloudwatchlogs.Client { return cloudwatchlogs.NewFromConfig(w.cfg) }
@@ -45,7 +45,7 @@ func TestMilestonesAreReadFromEveryFunctionThatWritesThem(t *testing.T) {
 	w.writeLog("rotary-dev-propagate", `{"msg":"milestone","kind":"of a later version"}`)
 	w.writeMilestone("rotary-dev-rotate", metric.Retired)
 	w.writeMilestone("rotary-dev-look", metric.Retired) // nobody writes there
-	found, unread, err := pipeline.ReadMilestones(t.Context(), w.env, w.env.Sources, w.newLogsClient(), since)
+	found, unread, err := logs.ReadMilestones(t.Context(), w.env, w.env.Sources, w.newLogsClient(), since)
 	var kinds []metric.MilestoneKind
 	for _, m := range found {
 		kinds = append(kinds, m.Kind)
@@ -53,13 +53,13 @@ func TestMilestonesAreReadFromEveryFunctionThatWritesThem(t *testing.T) {
 	if err != nil || !slices.Equal(kinds, []metric.MilestoneKind{metric.Rotated, metric.Followed, metric.Retired}) {
 		t.Errorf("found %v, %v", found, err)
 	}
-	if len(unread) != 1 || unread[0].Group != "/aws/lambda/rotary-dev-rotate-network" || !errors.Is(unread[0].Err, pipeline.ErrNoLog) {
+	if len(unread) != 1 || unread[0].Group != "/aws/lambda/rotary-dev-rotate-network" || !errors.Is(unread[0].Err, logs.ErrNoLog) {
 		t.Errorf("unread are %v", unread)
 	}
 }
 
 func TestALogThatCannotBeReadIsNamed(t *testing.T) {
-	for outcome, want := range map[sim.Outcome]error{sim.Denied: pipeline.ErrLogDenied, sim.Unavailable: nil} {
+	for outcome, want := range map[sim.Outcome]error{sim.Denied: logs.ErrLogDenied, sim.Unavailable: nil} {
 		w := newWorld(t)
 		source, _ := w.env.Source("handshake")
 		w.writeMilestone("rotary-dev-rotate", metric.Rotated)
@@ -70,11 +70,11 @@ func TestALogThatCannotBeReadIsNamed(t *testing.T) {
 			}
 			return sim.Fault{}
 		})
-		found, unread, err := pipeline.ReadMilestones(t.Context(), w.env, w.env.Sources[:0], w.newLogsClient(), time.Time{}.AddDate(1, 0, 0))
+		found, unread, err := logs.ReadMilestones(t.Context(), w.env, w.env.Sources[:0], w.newLogsClient(), time.Time{}.AddDate(1, 0, 0))
 		if err != nil || len(found) > 0 || len(unread) != 1 || want != nil && !errors.Is(unread[0].Err, want) {
 			t.Errorf("of no source: %v, %v, %v", found, unread, err)
 		}
-		found, unread, err = pipeline.ReadMilestones(t.Context(), w.env, append(w.env.Sources[:0:0], source), w.newLogsClient(), time.Time{}.AddDate(1, 0, 0))
+		found, unread, err = logs.ReadMilestones(t.Context(), w.env, append(w.env.Sources[:0:0], source), w.newLogsClient(), time.Time{}.AddDate(1, 0, 0))
 		if err != nil || len(found) != 1 || len(unread) != 1 {
 			t.Errorf("of handshake: %v, %v, %v", found, unread, err)
 		}
@@ -89,7 +89,7 @@ func TestWhoeverInterruptsDoesNotGetHalfAHistory(t *testing.T) {
 		cancel()
 		return sim.Fault{Outcome: sim.Dropped}
 	})
-	if found, _, err := pipeline.ReadMilestones(ctx, w.env, w.env.Sources, w.newLogsClient(), w.Clock.Now()); !errors.Is(err, context.Canceled) || found != nil {
+	if found, _, err := logs.ReadMilestones(ctx, w.env, w.env.Sources, w.newLogsClient(), w.Clock.Now()); !errors.Is(err, context.Canceled) || found != nil {
 		t.Errorf("%v, %v", found, err)
 	}
 }

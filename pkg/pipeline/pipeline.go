@@ -1,5 +1,4 @@
-// Package pipeline calls what is deployed for an environment: its Lambdas, its queue, its one-off schedule. It reads what
-// its Lambdas have logged.
+// Package pipeline calls what is deployed for an environment: its Lambdas and its one-off schedule.
 package pipeline
 
 import (
@@ -13,8 +12,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/smithy-go"
 
+	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -120,12 +119,12 @@ func (f *Functions) Rollback(ctx context.Context, b rotate.Back) (rotate.Progres
 // so the propagate Lambda is asked then, too.
 func (f *Functions) Look(ctx context.Context) (plan.Report, error) {
 	report, err := f.askLook(ctx, f.environment.LookFunction())
-	denied := isDenied(err)
+	denied := awserr.IsDenied(err)
 	if !denied && !errors.Is(err, ErrNotDeployed) {
 		return report, err
 	}
 	report, older := f.askLook(ctx, f.environment.PropagateFunction())
-	if denied && isDenied(older) {
+	if denied && awserr.IsDenied(older) {
 		return report, err
 	}
 	return report, older
@@ -143,13 +142,6 @@ func (f *Functions) askLook(ctx context.Context, function string) (plan.Report, 
 			"is it an older rotary?", function, f.environment.Name)
 	}
 	return report, nil
-}
-
-// isDenied reports whether the caller may not call a function, whether or not it exists
-// (https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html).
-func isDenied(err error) bool {
-	refused, is := errors.AsType[smithy.APIError](err)
-	return is && refused.ErrorCode() == "AccessDeniedException"
 }
 
 // callFunction calls a function through an alias of it, or itself where there is none, and returns its answer.

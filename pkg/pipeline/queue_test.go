@@ -11,6 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/event"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
+	"github.com/rotary-secrets/rotary/pkg/pipeline/queue"
 )
 
 func request(kind, execution string) event.Request {
@@ -22,7 +23,7 @@ func TestAskPutsARequestIntoTheEnvironmentsGroup(t *testing.T) {
 	w.queue()
 	ask := request("apply", "1")
 	ask.AcceptRemovals = []string{"A", "B"}
-	if err := pipeline.Ask(t.Context(), w.env, w.sqs(), ask); err != nil {
+	if err := queue.AskForPass(t.Context(), w.env, w.sqs(), ask); err != nil {
 		t.Fatal(err)
 	}
 	got := w.received()
@@ -40,7 +41,7 @@ func TestEachAskIsAMessageOfItsOwn(t *testing.T) {
 	w := newWorld(t)
 	w.queue()
 	for _, execution := range []string{"1", "2", "2"} {
-		if err := pipeline.Ask(t.Context(), w.env, w.sqs(), request("apply", execution)); err != nil {
+		if err := queue.AskForPass(t.Context(), w.env, w.sqs(), request("apply", execution)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,14 +52,14 @@ func TestEachAskIsAMessageOfItsOwn(t *testing.T) {
 
 func TestAskWithoutAQueueIsErrNotDeployed(t *testing.T) {
 	w := newWorld(t)
-	err := pipeline.Ask(t.Context(), w.env, w.sqs(), request("apply", "1"))
+	err := queue.AskForPass(t.Context(), w.env, w.sqs(), request("apply", "1"))
 	if !errors.Is(err, pipeline.ErrNotDeployed) || !strings.Contains(err.Error(), "rotary-dev.fifo") {
 		t.Errorf("error is %v", err)
 	}
 	w.queue()
 	for _, operation := range []string{"GetQueueUrl", "SendMessage"} {
 		w.refuse(operation, sim.Denied)
-		err := pipeline.Ask(t.Context(), w.env, w.sqs(), request("apply", "1"))
+		err := queue.AskForPass(t.Context(), w.env, w.sqs(), request("apply", "1"))
 		if err == nil || errors.Is(err, pipeline.ErrNotDeployed) || !strings.Contains(err.Error(), "rotary-dev.fifo") {
 			t.Errorf("%s denied: %v", operation, err)
 		}

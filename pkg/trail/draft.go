@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -72,17 +73,19 @@ func draftRole(env *manifest.Environment, principal string) (role string, ok boo
 // longestName is how many characters of a role's name the name of a consumer has.
 const longestName = 32
 
-var oddInName = regexp.MustCompile(`[^a-z0-9]+`)
+var oddInName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`[^a-z0-9]+`)
+})
 
 // chooseName returns a name for a consumer that is not taken, and takes it.
 func chooseName(role, secret string, taken map[string]bool) string {
-	name := strings.Trim(oddInName.ReplaceAllString(strings.ToLower(role), "-"), "-")
+	name := strings.Trim(oddInName().ReplaceAllString(strings.ToLower(role), "-"), "-")
 	if name == "" || name[0] < 'a' {
 		name = strings.TrimSuffix("reader-"+name, "-")
 	}
 	name = strings.Trim(name[:min(len(name), longestName)], "-")
 	if taken[name] {
-		name += "-" + strings.Trim(oddInName.ReplaceAllString(strings.ToLower(secret), "-"), "-")
+		name += "-" + strings.Trim(oddInName().ReplaceAllString(strings.ToLower(secret), "-"), "-")
 	}
 	for n := 2; taken[name]; n++ {
 		name = fmt.Sprintf("%s-%d", strings.TrimSuffix(name, fmt.Sprintf("-%d", n-1)), n)

@@ -8,10 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 
-	"github.com/rotary-secrets/rotary/pkg/account"
+	"github.com/rotary-secrets/rotary/pkg/account/proof"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -36,8 +40,35 @@ func Open(ctx context.Context) (*manifest.Environment, aws.Config, error) {
 		return nil, aws.Config{}, fmt.Errorf("environment %s is in region %s, but this Lambda runs in %s", env.Name,
 			env.Region, region)
 	}
-	cfg, err := account.Open(ctx, env)
-	return env, cfg, err
+	cfg := newConfig(env)
+	return env, cfg, proof.CheckAccount(ctx, cfg, env)
+}
+
+// newConfig returns the configuration of a Lambda's AWS clients, from the variables that Lambda sets
+// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html), and endpoints for stand-ins. No profile,
+// role or other setting of the SDK's is looked for.
+func newConfig(env *manifest.Environment) aws.Config {
+	cfg := aws.Config{
+		Region: env.Region, HTTPClient: proof.NewHTTPClient(), Retryer: proof.NewRetryer, Logger: logging.Nop{},
+		Credentials: credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"),
+			os.Getenv("AWS_SESSION_TOKEN")),
+		ConfigSources: []any{endpoints{}},
+		APIOptions:    []func(*middleware.Stack) error{proof.AddPlainBody},
+	}
+	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" {
+		cfg.BaseEndpoint = &url
+	}
+	return cfg
+}
+
+// endpoints finds where a service is, where AWS_ENDPOINT_URL_SERVICE names that
+// (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
+type endpoints struct{}
+
+// GetServiceBaseEndpoint returns the URL for a service by its SDK id, such as Secrets Manager.
+func (endpoints) GetServiceBaseEndpoint(_ context.Context, sdkID string) (string, bool, error) {
+	url := os.Getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(sdkID, " ", "_")))
+	return url, url != "", nil
 }
 
 // Handler is a Lambda handler over raw JSON.

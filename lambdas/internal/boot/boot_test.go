@@ -7,12 +7,16 @@ import (
 	"errors"
 	"go/parser"
 	"go/token"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/lambdas/internal/boot"
@@ -59,6 +63,53 @@ func TestOpenGivesTheEnvironmentItsVariablesName(t *testing.T) {
 	}
 	if calls := w.Tap.Calls(); len(calls) != 1 || calls[0].Operation != "GetCallerIdentity" {
 		t.Errorf("calls: %v", calls)
+	}
+}
+
+// TestAServiceMayHaveAnEndpointOfItsOwn: by the SDK's names, before the one of all services.
+func TestAServiceMayHaveAnEndpointOfItsOwn(t *testing.T) {
+	w, _ := lambda(t, "dev", "111111111111", "us-east-1")
+	all := os.Getenv("AWS_ENDPOINT_URL")
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+	t.Setenv("AWS_ENDPOINT_URL_STS", all)
+	t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", all)
+	_, cfg, err := boot.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secretsmanager.NewFromConfig(cfg).ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{}); err != nil {
+		t.Error(err)
+	}
+	if calls := w.Tap.Calls(); len(calls) != 2 || calls[1].Operation != "ListSecrets" {
+		t.Errorf("calls: %v", calls)
+	}
+}
+
+// keptBodies answers each request with an empty object, and keeps its body.
+type keptBodies []io.ReadCloser
+
+func (k *keptBodies) Do(r *http.Request) (*http.Response, error) {
+	if _, err := io.ReadAll(io.LimitReader(r.Body, r.ContentLength)); err != nil {
+		return nil, err
+	}
+	*k = append(*k, r.Body)
+	return &http.Response{StatusCode: http.StatusOK, Request: r, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+}
+
+// TestABodyEndsWithoutAnErrorAfterTheAnswer: when the SDK has closed it, as with the configuration of pkg/account.
+func TestABodyEndsWithoutAnErrorAfterTheAnswer(t *testing.T) {
+	lambda(t, "dev", "111111111111", "us-east-1")
+	_, cfg, err := boot.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := keptBodies{}
+	cfg.HTTPClient = &sent
+	if _, err := secretsmanager.NewFromConfig(cfg).ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{}); err != nil || len(sent) != 1 {
+		t.Fatalf("%d requests, %v", len(sent), err)
+	}
+	if n, err := io.Copy(io.Discard, sent[0]); n != 0 || err != nil {
+		t.Errorf("its end is %d bytes more, and %v", n, err)
 	}
 }
 

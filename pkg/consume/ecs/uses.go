@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -135,20 +136,22 @@ func findUses(texts []words, env *manifest.Environment, secrets []history.Histor
 
 // secretARN finds ARNs of secrets in a text, with the JSON key, label and version that ECS takes behind them. Names have
 // letters, digits and /_+=.@- (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html).
-var secretARN = regexp.MustCompile(
-	`(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+)((?::[A-Za-z0-9/_+=.@-]*){0,3})`)
+var secretARN = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+)((?::[A-Za-z0-9/_+=.@-]*){0,3})`)
+})
 
 // findUses returns what the text names of one secret.
 func (w words) findUses(env *manifest.Environment, h history.History) []use {
 	var all []use
-	for _, found := range secretARN.FindAllStringSubmatch(w.text, -1) {
+	for _, found := range secretARN().FindAllStringSubmatch(w.text, -1) {
 		if !isARNOf(strings.TrimRight(found[1], ".,"), env, h) {
 			continue
 		}
 		parts := append(strings.Split(found[2], ":"), "", "", "", "")
 		all = append(all, w.newUse(h, parts[2], parts[3]))
 	}
-	if w.named && namesSecret(secretARN.ReplaceAllString(w.text, " "), h.Secret, w.exact) {
+	if w.named && namesSecret(secretARN().ReplaceAllString(w.text, " "), h.Secret, w.exact) {
 		u := w.newUse(h, "", "")
 		u.byName = true
 		all = append(all, u)

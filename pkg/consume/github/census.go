@@ -232,7 +232,7 @@ func (g *censusGroup) listRepositories(ctx context.Context, s *Scope) (names []s
 		}
 		for _, r := range whole.Repositories {
 			owner, _, _ := strings.Cut(r.FullName, "/")
-			if repositoryShape.MatchString(r.FullName) && strings.EqualFold(owner, g.owner) {
+			if repositoryShape().MatchString(r.FullName) && strings.EqualFold(owner, g.owner) {
 				names = append(names, r.FullName)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	gh "github.com/google/go-github/v92/github"
@@ -40,11 +41,13 @@ const (
 	mostSeenSecrets         = 100
 )
 
-var organizationShape = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+var organizationShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+})
 
 // placeInOrganization sets where the secrets of an organization are.
 func (s *Scope) placeInOrganization(g *manifest.GitHub) error {
-	if !organizationShape.MatchString(g.Organization) {
+	if !organizationShape().MatchString(g.Organization) {
 		return errors.New("the manifest names no organization")
 	}
 	path := "orgs/" + g.Organization
@@ -212,7 +215,7 @@ func (s *Scope) listSelected(ctx context.Context, v *vault, own string) (ids []i
 			return nil, nil, err
 		}
 		for _, r := range out.Repositories {
-			if r.ID == 0 || !repositoryShape.MatchString(r.FullName) {
+			if r.ID == 0 || !repositoryShape().MatchString(r.FullName) {
 				return nil, nil, errors.New(doing + ": GitHub's answer has a repository without id or name")
 			}
 			ids, names = append(ids, r.ID), append(names, r.FullName)
@@ -345,7 +348,7 @@ func (s *Scope) listOwned(ctx context.Context) (names []string, whole bool, err 
 		return nil, false, err
 	}
 	for _, r := range out {
-		if !repositoryShape.MatchString(r.FullName) {
+		if !repositoryShape().MatchString(r.FullName) {
 			return nil, false, errors.New("list the organization's repositories: GitHub's answer has one without a name")
 		}
 		names = append(names, r.FullName)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	gh "github.com/google/go-github/v92/github"
@@ -56,7 +57,9 @@ func parseReceipt(text string) (*receipt, error) {
 
 // wordShape matches environments, version ids and names of secrets. Any other text in a receipt could be anything, and
 // must not get into a message or a path.
-var wordShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+var wordShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+})
 
 // isPlausible reports whether rotary can have written r.
 func (r receipt) isPlausible() bool {
@@ -67,12 +70,12 @@ func (r receipt) isPlausible() bool {
 		}
 	}
 	for version, readers := range r.Readers {
-		isReader := func(name string) bool { return name == anyRepository || repositoryShape.MatchString(name) }
-		if version != unmanaged && !wordShape.MatchString(version) || !allOf(readers, isReader) {
+		isReader := func(name string) bool { return name == anyRepository || repositoryShape().MatchString(name) }
+		if version != unmanaged && !wordShape().MatchString(version) || !allOf(readers, isReader) {
 			return false
 		}
 	}
-	return r.Names != nil && allOf(words, wordShape.MatchString) && allOf(r.ownedNames(), isSecretName)
+	return r.Names != nil && allOf(words, wordShape().MatchString) && allOf(r.ownedNames(), isSecretName)
 }
 
 func allOf(words []string, is func(string) bool) bool {

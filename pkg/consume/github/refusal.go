@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	gh "github.com/google/go-github/v92/github"
@@ -34,7 +35,9 @@ func hasStatus(err error, status int) bool {
 
 // permissionsShape is the form of GitHub's list of permissions: "secrets=write", or "a=read,b=write; c=read" for
 // either.
-var permissionsShape = regexp.MustCompile(`^[a-z_]+=[a-z]+([,;] ?[a-z_]+=[a-z]+)*$`)
+var permissionsShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z_]+=[a-z]+([,;] ?[a-z_]+=[a-z]+)*$`)
+})
 
 // explainRefusal returns a call's error with the reason that GitHub's answer r stands for.
 func explainRefusal(r *httpcall.Response, err error) error {
@@ -73,7 +76,7 @@ func explainForbidden(r *httpcall.Response, refusal error) string {
 		return "the repository is archived, and can only be read"
 	case r.Header.Get("X-GitHub-SSO") != "":
 		return "the token is not authorized for the organization's single sign-on"
-	case permissionsShape.MatchString(needs):
+	case permissionsShape().MatchString(needs):
 		return "the token lacks one of the permissions " + needs
 	}
 	return "the token does not allow it"

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	gh "github.com/google/go-github/v92/github"
@@ -79,7 +80,9 @@ func Previous(read func(ctx context.Context, version string) (map[string]secret.
 	return func(o *options) { o.previous = read }
 }
 
-var repositoryShape = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
+var repositoryShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
+})
 
 // New returns the scope that consumer c of a rotary environment stands for. It makes no call. token is a personal
 // access token; where appID is not empty, it is the private key of that GitHub App, in PEM. A token needs the
@@ -123,7 +126,7 @@ func (s *Scope) applyManifest(g *manifest.GitHub) error {
 		if err := s.placeInOrganization(g); err != nil {
 			return err
 		}
-	case g == nil || !repositoryShape.MatchString(g.Repository):
+	case g == nil || !repositoryShape().MatchString(g.Repository):
 		return errors.New("the manifest names no repository as owner/name")
 	default:
 		if err := s.placeInRepository(g); err != nil {

@@ -41,7 +41,7 @@ func (s *Scope) vaultOf(name string) (v *vault, own string) {
 
 // isSecretName reports whether a name can stand in a receipt: that of a secret of either vault.
 func isSecretName(name string) bool {
-	return wordShape.MatchString(strings.TrimPrefix(name, dependabotPrefix))
+	return wordShape().MatchString(strings.TrimPrefix(name, dependabotPrefix))
 }
 
 // asksDependabot reports whether the scope's Dependabot secrets matter: the manifest wants them, or rotary has written

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -140,14 +141,16 @@ func (c *client) listVariables(ctx context.Context, project string) ([]variable,
 
 // idShape matches Vercel's ids, project names, and rotary's own words. Any other text in an answer could be anything,
 // and must not get into a message or an address.
-var idShape = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
+var idShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
+})
 
 // isMalformed reports whether v has no key, or carries a receipt without what rotary's variables have. Others may
 // choose any key.
 func (v variable) isMalformed() bool {
 	_, _, marked := parseReceipt(v.Comment)
 	return v.Key == "" ||
-		marked && !(idShape.MatchString(v.Key) && idShape.MatchString(v.ID) && v.updatedAt().Unix() > 0)
+		marked && !(idShape().MatchString(v.Key) && idShape().MatchString(v.ID) && v.updatedAt().Unix() > 0)
 }
 
 // upsertVariables writes records, all for one target, in one call, and returns those that the answer confirms. Its
@@ -229,10 +232,10 @@ func (c *client) readProject(ctx context.Context, name string) (project, error) 
 		doing: "read project " + name, method: http.MethodGet, repeatable: true,
 		path: "/v9/projects/" + url.PathEscape(name),
 	}, &out)
-	if err == nil && !(idShape.MatchString(out.ID) && idShape.MatchString(out.Name)) {
+	if err == nil && !(idShape().MatchString(out.ID) && idShape().MatchString(out.Name)) {
 		err = fmt.Errorf("read project %s: the answer has no id or no name", name)
 	}
-	if live := out.Targets[production]; err == nil && live != nil && live.ID != "" && !idShape.MatchString(live.ID) {
+	if live := out.Targets[production]; err == nil && live != nil && live.ID != "" && !idShape().MatchString(live.ID) {
 		err = fmt.Errorf("read project %s: its live deployment has no id", name)
 	}
 	return out, err
@@ -275,7 +278,7 @@ func (c *client) listDeployments(
 		return nil, 0, fmt.Errorf("%s: the answer has no list", doing)
 	}
 	for i, d := range *out.Deployments {
-		if d = d.withCommonFields(); !idShape.MatchString(d.ID) {
+		if d = d.withCommonFields(); !idShape().MatchString(d.ID) {
 			return nil, 0, fmt.Errorf("%s: the answer has a deployment without its id", doing)
 		}
 		(*out.Deployments)[i] = d

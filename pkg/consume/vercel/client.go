@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/httpcall"
@@ -176,11 +177,13 @@ func readRateLimit(r *httpcall.Response, _ int) (wait time.Duration, limited boo
 // code is an error code of Vercel's. Anything that does not look like one is dropped, because codes go into errors.
 type code string
 
-var codeShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var codeShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+})
 
 func (c *code) UnmarshalJSON(b []byte) error {
 	var s string
-	if json.Unmarshal(b, &s) == nil && codeShape.MatchString(s) {
+	if json.Unmarshal(b, &s) == nil && codeShape().MatchString(s) {
 		*c = code(s)
 	}
 	return nil

@@ -98,7 +98,7 @@ func (p *Project) readServed(ctx context.Context, l *projectState) (err error) {
 // readMovedFrom adds the deployment from which a person moved the domains, where it is older than the list.
 func (p *Project) readMovedFrom(ctx context.Context, l *projectState, age time.Duration) error {
 	move := l.project.LastMove
-	if move == nil || !idShape.MatchString(move.From) || !p.now().Before(l.movedAt().Add(age)) ||
+	if move == nil || !idShape().MatchString(move.From) || !p.now().Before(l.movedAt().Add(age)) ||
 		slices.ContainsFunc(l.deployments, func(d deployment) bool { return d.ID == move.From }) {
 		return nil
 	}

@@ -300,7 +300,7 @@ func (l *projectState) countStalePreviews() (n int) {
 
 // stateText returns d's state for messages. One that does not have the form of Vercel's states is not repeated.
 func (d deployment) stateText() string {
-	if !codeShape.MatchString(d.ReadyState) {
+	if !codeShape().MatchString(d.ReadyState) {
 		return "in an unknown state"
 	}
 	return d.ReadyState

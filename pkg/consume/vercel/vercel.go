@@ -176,7 +176,7 @@ func formatReceipt(environment, version string) string {
 // parseReceipt reads what receipt writes.
 func parseReceipt(s string) (environment, version string, ok bool) {
 	words := strings.Fields(s)
-	if len(words) != 3 || words[0] != receiptName || !idShape.MatchString(words[1]) || !idShape.MatchString(words[2]) {
+	if len(words) != 3 || words[0] != receiptName || !idShape().MatchString(words[1]) || !idShape().MatchString(words[2]) {
 		return "", "", false
 	}
 	return words[1], words[2], true

@@ -64,7 +64,7 @@ func (p *Project) putVariables(ctx context.Context, w targetWrite) error {
 // markVariable gives v its receipt. By its documentation, an upsert changes a variable's value and no more
 // (vercel.com/docs/rest-api/projects/create-one-or-more-environment-variables).
 func (p *Project) markVariable(ctx context.Context, v variable, r record) error {
-	if !idShape.MatchString(v.ID) {
+	if !idShape().MatchString(v.ID) {
 		return fmt.Errorf("write variable %s of project %s: vercel's answer has no id", r.Key, p.spec.Project)
 	}
 	edited, err := p.api.editVariable(ctx, p.spec.Project, v.ID, r)
@@ -83,7 +83,7 @@ func (p *Project) markVariable(ctx context.Context, v variable, r record) error 
 func (p *Project) makeUnreadable(ctx context.Context, written []variable, records []record) error {
 	for _, r := range records {
 		i := slices.IndexFunc(written, func(v variable) bool { return v.Key == r.Key })
-		if i < 0 || r.Type != sensitive || written[i].isUnreadable() || !idShape.MatchString(written[i].ID) {
+		if i < 0 || r.Type != sensitive || written[i].isUnreadable() || !idShape().MatchString(written[i].ID) {
 			continue
 		}
 		if err := p.replaceVariable(ctx, written[i], r); err != nil {
@@ -145,7 +145,7 @@ func (f failedError) reasonText() string {
 		return string(f.Code)
 	}
 	other := "another variable"
-	if idShape.MatchString(f.EnvVarID) {
+	if idShape().MatchString(f.EnvVarID) {
 		other += " (" + f.EnvVarID + ")"
 	}
 	return string(f.Code) + ": " + other + " of that name is for this environment and others, split or remove it"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
@@ -124,7 +125,7 @@ func readOptions(options []dsn.Option, own vocabulary) (sqluser.Encryption, erro
 			modes = append(modes, own.modes[key](o.Value))
 		case own.flags[key] && (strings.EqualFold(o.Value, "true") || strings.EqualFold(o.Value, "false")):
 			flags[key] = strings.EqualFold(o.Value, "true")
-		case encrypts.MatchString(key) && !own.harmless[key]:
+		case encrypts().MatchString(key) && !own.harmless[key]:
 			return sqluser.Encryption{},
 				errors.New("it has a word about encryption that rotary does not know: " +
 					"write ssl-mode=VERIFY_IDENTITY and ssl-ca=file, in ADO.NET SslMode=VerifyFull and SslCa=file")
@@ -146,7 +147,9 @@ var elsewhere = map[string]bool{
 }
 
 // encrypts finds other parameters about encryption, and about sending a password without it.
-var encrypts = regexp.MustCompile(`ssl|tls|^(trust|verify)|certificate|plaintext|clear|oldpasswords`)
+var encrypts = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`ssl|tls|^(trust|verify)|certificate|plaintext|clear|oldpasswords`)
+})
 
 // translateWords returns a function that translates words, and the unknown to "?".
 func translateWords(words map[string]string) func(string) string {

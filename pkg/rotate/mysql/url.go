@@ -3,6 +3,7 @@ package mysql
 import (
 	"errors"
 	"regexp"
+	"sync"
 
 	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
@@ -16,7 +17,9 @@ func NewSyntax() sqluser.Syntax {
 }
 
 // scheme is that of a driver of Ruby, Python, Prisma or MySQL itself: mysql://, mysql2://, mysql+pymysql://.
-var scheme = regexp.MustCompile(`^(mysql2?|mariadb)(\+[a-z0-9_]+)?$`)
+var scheme = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(mysql2?|mariadb)(\+[a-z0-9_]+)?$`)
+})
 
 // connection is a connection string of MariaDB or MySQL.
 type connection struct{ *dsn.String }
@@ -35,7 +38,7 @@ func parseText(text string) (sqluser.Text, error) {
 func isMySQL(c *dsn.String) bool {
 	switch c.Dialect {
 	case dsn.URL:
-		return scheme.MatchString(c.Scheme)
+		return scheme().MatchString(c.Scheme)
 	case dsn.JDBC:
 		return c.Scheme == "mysql" || c.Scheme == "mariadb"
 	case dsn.GoMySQL:

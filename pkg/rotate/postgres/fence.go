@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -23,7 +24,9 @@ import (
 // Advisory locks are each database's own: all of it happens in the administrator's.
 
 // marker matches what rotary writes into the comment of a role, behind a person's own text.
-var marker = regexp.MustCompile(`\n?\[rotary: password of the rotation of ([^\]]*)\]`)
+var marker = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\n?\[rotary: password of the rotation of ([^\]]*)\]`)
+})
 
 // lockUser makes a transaction wait until no other one has the user's lock, and keeps that until the transaction ends.
 func lockUser(user string) statement {
@@ -35,7 +38,7 @@ func lockUser(user string) statement {
 // checkFence returns rotate.ErrSuperseded if the role's password was set by a rotation that began later than since. It
 // means something only while the transaction has the user's lock.
 func (r role) checkFence(since time.Time) error {
-	for _, found := range marker.FindAllStringSubmatch(r.comment, -1) {
+	for _, found := range marker().FindAllStringSubmatch(r.comment, -1) {
 		set, err := time.Parse(time.RFC3339Nano, found[1])
 		if err != nil {
 			return errors.New("rotary's marker in the role's comment cannot be read: take it out, COMMENT ON ROLE")
@@ -49,7 +52,7 @@ func (r role) checkFence(since time.Time) error {
 
 // mark writes into the role's comment when the rotation began that sets its password. What a person wrote stays.
 func (r role) mark(since time.Time) statement {
-	text := strings.TrimSpace(marker.ReplaceAllString(r.comment, ""))
+	text := strings.TrimSpace(marker().ReplaceAllString(r.comment, ""))
 	if text != "" {
 		text += "\n"
 	}

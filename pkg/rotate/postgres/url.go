@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"regexp"
+	"sync"
 
 	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -32,7 +33,9 @@ func checkDatabase(s manifest.Source, l sqluser.Login) error {
 }
 
 // scheme is that of libpq, of a driver for SQLAlchemy, which knows postgresql+asyncpg, or of what follows libpq.
-var scheme = regexp.MustCompile(`^(postgres(ql)?|postgis|ecto|cockroachdb)(\+[a-z0-9_]+)?$`)
+var scheme = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(postgres(ql)?|postgis|ecto|cockroachdb)(\+[a-z0-9_]+)?$`)
+})
 
 // connection is a connection string of PostgreSQL.
 type connection struct{ *dsn.String }
@@ -51,7 +54,7 @@ func parseText(text string) (sqluser.Text, error) {
 func isPostgres(c *dsn.String) bool {
 	switch c.Dialect {
 	case dsn.URL:
-		return scheme.MatchString(c.Scheme)
+		return scheme().MatchString(c.Scheme)
 	case dsn.JDBC:
 		return c.Scheme == "postgresql"
 	case dsn.ADONET, dsn.Libpq:

@@ -1,4 +1,6 @@
-package pipeline
+// Package logs reads what the Lambdas of an environment have logged. It is apart from pkg/pipeline because no Lambda reads it,
+// and what a Lambda links it loads at every cold start.
+package logs
 
 import (
 	"context"
@@ -11,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
+	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/metric"
 )
@@ -88,7 +91,7 @@ func classifyLogError(err error) error {
 	switch {
 	case missing:
 		return ErrNoLog
-	case isDenied(err):
+	case awserr.IsDenied(err):
 		return ErrLogDenied
 	}
 	return fmt.Errorf("read the log: %w", err)

@@ -9,40 +9,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
-	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
 	"github.com/rotary-secrets/rotary/pkg/event"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
-
-type sender interface {
-	GetQueueUrl(context.Context, *sqs.GetQueueUrlInput, ...func(*sqs.Options)) (*sqs.GetQueueUrlOutput, error)
-	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
-}
-
-// Ask puts a request for a pass into the environment's queue and does not wait for the pass. ErrNotDeployed where
-// there is no queue.
-func Ask(ctx context.Context, env *manifest.Environment, client sender, r event.Request) error {
-	queue, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(env.Queue())})
-	if _, missing := errors.AsType[*sqstypes.QueueDoesNotExist](err); missing {
-		return fmt.Errorf("find queue %s: %w", env.Queue(), ErrNotDeployed)
-	}
-	if err != nil {
-		return fmt.Errorf("find queue %s: %w", env.Queue(), err)
-	}
-	body, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("ask for a pass: %w", err)
-	}
-	_, err = client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queue.QueueUrl,
-		MessageBody: aws.String(string(body)), MessageGroupId: &env.Name})
-	if err != nil {
-		return fmt.Errorf("ask for a pass through %s: %w", env.Queue(), err)
-	}
-	return nil
-}
 
 type planner interface {
 	CreateSchedule(context.Context, *scheduler.CreateScheduleInput,
@@ -72,7 +43,7 @@ func (s *Schedule) Again(ctx context.Context, at time.Time, r event.Request) err
 	}
 	in := s.buildAppointment(at, string(body))
 	_, err = s.client.UpdateSchedule(ctx, in)
-	if _, missing := errors.AsType[*schedulertypes.ResourceNotFoundException](err); missing {
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		_, err = s.client.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
 			Name: in.Name, ScheduleExpression: in.ScheduleExpression, FlexibleTimeWindow: in.FlexibleTimeWindow,
 			Target: in.Target,
@@ -88,10 +59,10 @@ func (s *Schedule) buildAppointment(at time.Time, body string) *scheduler.Update
 	return &scheduler.UpdateScheduleInput{
 		Name:               aws.String(s.environment.AgainSchedule()),
 		ScheduleExpression: aws.String("at(" + at.UTC().Add(time.Second).Format("2006-01-02T15:04:05") + ")"),
-		FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
-		Target: &schedulertypes.Target{
+		FlexibleTimeWindow: &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
+		Target: &types.Target{
 			Arn: &s.queue, RoleArn: &s.role, Input: &body,
-			SqsParameters: &schedulertypes.SqsParameters{MessageGroupId: &s.environment.Name},
+			SqsParameters: &types.SqsParameters{MessageGroupId: &s.environment.Name},
 		},
 	}
 }
