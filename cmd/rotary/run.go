@@ -58,6 +58,8 @@ type commands struct {
 	Rehearse rehearseCmd `cmd:"" group:"Operating" help:"Rotate every source on the stand-in, with faults, and show what happens to whom."`
 	Dismiss  dismissCmd  `cmd:"" group:"Operating" help:"Let nothing wait for a stranger, for a time."`
 	Forget   forgetCmd   `cmd:"" group:"Operating" help:"Let the buckets forget a consumer or source that left the manifest."`
+	Pause    pauseCmd    `cmd:"" group:"Operating" help:"Let passes only look, and no rotation start, for a time."`
+	Resume   resumeCmd   `cmd:"" group:"Operating" help:"End a pause."`
 	History  historyCmd  `cmd:"" group:"Operating" help:"List when each version of a source was made, followed and dead."`
 	Readers  readersCmd  `cmd:"" group:"Operating" help:"List who has read the secrets, by CloudTrail."`
 	Retain   retainCmd   `cmd:"" group:"Operating" help:"Keep an old credential from being retired."`

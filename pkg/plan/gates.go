@@ -29,6 +29,7 @@ const (
 	TagsFull      Reason = "tags-full"      // the secret has no room for the tags that remember who reads it
 	LostMemory    Reason = "lost-memory"    // somebody took those tags off
 	LeftManifest  Reason = "left-manifest"  // a source that the manifest does not have any more owes something
+	Paused        Reason = "paused"         // a person has paused the environment: passes only look
 
 	// What is not retired: the gates, in order. NotRolled and Draining are also reasons of consumers.
 	Mode           Reason = "mode"            // the environment's mode forbids it

@@ -94,6 +94,11 @@ type Wait struct {
 
 // Make decides what a pass does. Same state, same plan, same order.
 //
+//	the environment          | plan
+//	-------------------------|----------------------------------------------------------------
+//	is paused                | Wait; what follows is planned, and a pass does none of it
+//	was paused               | Tag
+//
 //	a bucket's readers and sources | plan
 //	-------------------------------|------------------------------------------
 //	are what its tags remember     | –
@@ -145,6 +150,7 @@ type Wait struct {
 func Make(s State) Plan {
 	var p Plan
 	s.debts = s.listDebts()
+	p.awaitResume(s)
 	for _, b := range s.Buckets {
 		p.rememberRelations(s, b)
 		p.dropDismissals(s, b.Want.Name, b.History)

@@ -15,6 +15,7 @@ import (
 type Report struct {
 	Environment string           `json:"environment"`
 	Mode        string           `json:"mode"`
+	Paused      *Pause           `json:"paused,omitempty"` // until then passes only look
 	At          time.Time        `json:"at"`
 	Converged   bool             `json:"converged"` // nothing to do, nothing to wait for, no rotation under way
 	Steps       []Step           `json:"steps"`
@@ -178,6 +179,9 @@ type ConsumerReport struct {
 func Describe(s State, p Plan) Report {
 	s.debts = s.listDebts()
 	r := Report{Environment: s.Environment, Mode: string(s.Mode), At: s.Now, Steps: p.listSteps(), Waits: p.Waits}
+	if pause, paused := s.FindPause(); paused {
+		r.Paused = &pause
+	}
 	for _, source := range s.Sources {
 		r.Sources = append(r.Sources, describeSource(s, p, source))
 		current, _ := source.Current()

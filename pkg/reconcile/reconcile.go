@@ -133,7 +133,8 @@ const maxLooks = 3
 // compare-and-swap ends the pass before its next write. A consumer that fails does not keep the others from
 // following: its error comes back with the report, as a *Lagging.
 //
-// A pass that would change something fails with a *manifest.UnbuiltError, and reads nothing, where the manifest asks for
+// A pass over an environment in mode observe, or that a person has paused, looks, plans and changes nothing. One that
+// would change something fails with a *manifest.UnbuiltError, and reads nothing, where the manifest asks for
 // what this version does not do.
 func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	p.Environment = p.Environment.Indexed()
@@ -151,7 +152,7 @@ func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	decided := look{plan.Make(state), state.Now}
 	report := plan.Describe(state, decided.Plan)
 	report.Unbuilt = p.Environment.ListUnbuilt()
-	if looksOnly {
+	if looksOnly || state.LooksOnly() {
 		return report, nil
 	}
 	err = p.applyPlan(ctx, decided, consumers)
