@@ -42,7 +42,9 @@ func (p page) describeMode() string {
 }
 
 // formatPauseEnd returns when the environment's pause ends.
-func (p page) formatPauseEnd() string { return p.report.Paused.Until.UTC().Format("2006-01-02 15:04 MST") }
+func (p page) formatPauseEnd() string {
+	return p.report.Paused.Until.UTC().Format("2006-01-02 15:04 MST")
+}
 
 // renderUnbuilt returns what the manifest asks for and this version does not do; "" for nothing.
 func (p page) renderUnbuilt() string {
