@@ -51,6 +51,7 @@ type commands struct {
 	Wait   waitCmd   `cmd:"" group:"Daily" help:"Show how whatever is under way goes, until it is over."`
 	Pull   pullCmd   `cmd:"" group:"Daily" aliases:"sync" help:"Write a bucket's values into a file for local work."`
 	Exec   execCmd   `cmd:"" group:"Daily" aliases:"run" help:"Run a command with what a bucket holds as its environment."`
+	Render renderCmd `cmd:"" group:"Daily" help:"Pin a bucket's version in a task definition, for a deploy from git."`
 
 	Apply    applyCmd    `cmd:"" group:"Operating" help:"Ask for a pass and follow it until every consumer has followed."`
 	Rollback rollbackCmd `cmd:"" group:"Operating" help:"Go back to a credential that still lives."`

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -142,6 +143,9 @@ type BucketReport struct {
 	Secret  string   `json:"secret"`
 	Version string   `json:"version,omitempty"`
 	Names   []string `json:"names"`
+	ARN     string   `json:"arn,omitempty"` // of Secret
+	// Has lists the names of the version that is current, where it is stale: Names are then those of the next one.
+	Has []string `json:"has,omitempty"`
 	Frozen  string   `json:"frozen,omitempty"` // why it is not written
 	Stale   bool     `json:"stale,omitempty"`  // it does not hold yet what its sources and the manifest say
 	// LostMemory: somebody took the tags away that remember who reads it.
@@ -191,10 +195,7 @@ func Describe(s State, p Plan) Report {
 	}
 	for _, b := range s.Buckets {
 		current, _ := b.Current()
-		r.Buckets = append(r.Buckets, BucketReport{
-			Name: b.Want.Name, Secret: cmp.Or(b.Secret, b.Want.Secret), Version: current.ID, Names: b.Want.Names(),
-			Frozen: b.Frozen, LostMemory: b.lostMemory(), Stale: b.Stale(),
-		})
+		r.Buckets = append(r.Buckets, describeBucket(b, current))
 		for _, c := range b.Consumers {
 			r.Consumers = append(r.Consumers, describeConsumer(ConsumerReport{Bucket: b.Want.Name}, c, current.ID))
 		}
@@ -204,6 +205,17 @@ func Describe(s State, p Plan) Report {
 	r.Alarms = s.findAlarms()
 	r.Converged = p.Empty() && len(p.Waits) == 0 &&
 		!slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })
+	return r
+}
+
+func describeBucket(b Bucket, current history.Version) BucketReport {
+	r := BucketReport{
+		Name: b.Want.Name, Secret: cmp.Or(b.Secret, b.Want.Secret), ARN: b.ARN, Version: current.ID, Names: b.Want.Names(),
+		Frozen: b.Frozen, LostMemory: b.lostMemory(), Stale: b.Stale(),
+	}
+	if r.Stale || r.Frozen != "" {
+		r.Has = slices.Sorted(maps.Keys(b.Contents[current.ID].Values))
+	}
 	return r
 }
 
