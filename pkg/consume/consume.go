@@ -54,7 +54,8 @@ func Opener(cfg aws.Config, at Endpoints, clusters *ecs.Clusters) reconcile.Open
 	}
 	kinds := map[string]reconcile.Opener{
 		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Secret, o.Now, known, ecs.Revisions(o.Revisions)), nil
+			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Secret, o.Now, known, ecs.Revisions(o.Revisions),
+				ecs.Adopting(o.Adopt)), nil
 		},
 		"ecs_family": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			clients := ecs.Clients{

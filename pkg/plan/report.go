@@ -10,6 +10,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // Report describes one pass for people and programs: names and ids, never a value.
@@ -170,6 +171,9 @@ type ConsumerReport struct {
 	RollsTill    time.Time       `json:"rollsTill,omitzero"`  // bake times and hooks explain until then that it rolls
 	Failed       *RolloutFailure `json:"failed,omitempty"`    // its newest rollout, where that failed
 	NotRolled    string          `json:"notRolled,omitempty"` // why rotary does not roll it, in words
+	// Left are names that it has from elsewhere and that nobody has adopted, Adopted those that somebody has.
+	Left    []Elsewhere `json:"left,omitempty"`
+	Adopted []string    `json:"adopted,omitempty"`
 	// Remembered: its bucket's tags have it, and the manifest does not have it there.
 	Remembered bool `json:"remembered,omitempty"`
 	Leaving    bool `json:"leaving,omitempty"`
@@ -214,9 +218,17 @@ func describeBucket(b Bucket, current history.Version) BucketReport {
 		Frozen: b.Frozen, LostMemory: b.lostMemory(), Stale: b.Stale(),
 	}
 	if r.Stale || r.Frozen != "" {
-		r.Has = slices.Sorted(maps.Keys(b.Contents[current.ID].Values))
+		r.Has = b.listNamesOf(current)
 	}
 	return r
+}
+
+// listNamesOf returns the names of a version that the manifest gives the bucket: of others nobody knows that they are no
+// values.
+func (b Bucket) listNamesOf(v history.Version) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(b.Contents[v.ID].Values)), func(name string) bool {
+		return !slices.ContainsFunc(b.Entries, func(e manifest.Entry) bool { return e.Name == name })
+	})
 }
 
 func describeSource(s State, p Plan, source Source) SourceReport {

@@ -31,7 +31,7 @@ type Rendering struct {
 	BucketARN   string                  // of the secret, in full
 	Version     string                  // of the bucket
 	Names       []string                // that this version has
-	Adopted     []string                // names of the consumer's adopt that the bucket replaces
+	Adopted     []string                // names of the consumer's adopt that the bucket replaces: those that it has adopted; all where its pipeline deploys it
 }
 
 // NewRendering returns what a task definition of consumer c gets by a report about its environment. others are the other
@@ -48,6 +48,9 @@ func NewRendering(
 		if b.Stale || b.Frozen != "" {
 			r.Names = b.Has
 		}
+	}
+	if r.Adopted = c.Adoptable(); c.ECS != nil && c.ECS.Rolls() {
+		r.Adopted = report.Consumer(c.Name).Adopted
 	}
 	switch {
 	case r.Version == "":
@@ -80,9 +83,12 @@ func (r Rendering) Pin(text []byte) (Rendered, error) {
 		return Rendered{}, err
 	}
 	task, _ := r.Consumer.Task()
-	task.Adopt = r.Adopted
 	at := newPlace(r.Environment, r.Consumer, task, history.History{ARN: r.BucketARN})
+	at.adopt = r.Adopted
 	base := revision{arn: aws.ToString(in.Family), input: in}
+	if why := at.unadoptedReason(r.Environment.Name, base); why != "" {
+		return Rendered{}, errors.New(why)
+	}
 	want, err := r.pin(at, base)
 	if err != nil {
 		return Rendered{}, err
@@ -112,7 +118,8 @@ func (r Rendering) pin(at place, base revision) (sdk.RegisterTaskDefinitionInput
 	if byPipeline && hasEntries {
 		return at.pinEntries(base, r.Version, r.Names)
 	}
-	return at.pinBucket(base, owner{r.Environment.Name, r.Consumer.Name}, r.Version, r.Names)
+	return at.pinBucket(base, owner{r.Environment.Name, r.Consumer.Name}, r.Version,
+		at.withoutLeft(base, r.Names))
 }
 
 // countEntries counts the entries of a container that name the bucket itself.

@@ -25,6 +25,7 @@ sources: {app: {keys: [DB_URL, LOG_KEY]}}
 buckets: {api-secrets: {originals: true}}
 consumers:
   api:    {bucket: api-secrets, ecs: {cluster: "main-${env}", service: api, container: [app]}}
+  old:    {bucket: api-secrets, ecs: {cluster: "main-${env}", service: old, container: [app], adopt: [LOG_KEY]}}
   free:   {bucket: api-secrets, ecs: {cluster: "main-${env}", service: free}}
   own:    {bucket: api-secrets, ecs: {cluster: "main-${env}", service: own, roll: false}}
   bundle: {bucket: api-secrets, ecs: {cluster: "main-${env}", service: bundle, container: app, inject: bundle}}
@@ -184,7 +185,10 @@ func TestWhatIsNoTaskDefinitionToRenderIsRefused(t *testing.T) {
 // What a person has put under adopt is replaced once the consumer has adopted it, in the environment too.
 func TestAnAdoptedNameIsReplacedInTheFile(t *testing.T) {
 	const text = `{"containerDefinitions":[{"name":"app","environment":[{"name":"MODE","value":"a"},{"name":"LOG_KEY","value":"b"}]}]}`
-	r := newRendering(t, "api")
+	r := newRendering(t, "old")
+	if _, err := r.Pin([]byte(text)); err == nil || !strings.Contains(err.Error(), "it has LOG_KEY from elsewhere: rotary adopt production old") {
+		t.Errorf("nobody has adopted it: %v", err)
+	}
 	r.Adopted = []string{"LOG_KEY"}
 	got, err := r.Pin([]byte(text))
 	if err != nil {
