@@ -57,6 +57,8 @@ type commands struct {
 	Rollback rollbackCmd `cmd:"" group:"Operating" help:"Go back to a credential that still lives."`
 	Accept   acceptCmd   `cmd:"" group:"Operating" help:"Say that a value is right which its target has not accepted."`
 	Rehearse rehearseCmd `cmd:"" group:"Operating" help:"Rotate every source on the stand-in, with faults, and show what happens to whom."`
+	Adopt    adoptCmd    `cmd:"" group:"Operating" help:"Let a consumer have names from its bucket that it has from elsewhere."`
+	Disown   disownCmd   `cmd:"" group:"Operating" help:"Give adopted names back."`
 	Dismiss  dismissCmd  `cmd:"" group:"Operating" help:"Let nothing wait for a stranger, for a time."`
 	Forget   forgetCmd   `cmd:"" group:"Operating" help:"Let the buckets forget a consumer or source that left the manifest."`
 	Pause    pauseCmd    `cmd:"" group:"Operating" help:"Let passes only look, and no rotation start, for a time."`
