@@ -337,7 +337,7 @@ func TestACommentThatAPersonEditsMakesTheVariableTheirs(t *testing.T) {
 		b.spec.Adopt = []string{"B"}
 		b.adopting = b.spec.Adopt
 		b.rollAndBuild(newVersion("v2", "A=a2", "B=b2"))
-		b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true}, "")
+		b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true, Adopted: []string{"B"}}, "")
 	}
 }
 
