@@ -140,7 +140,6 @@ func acceptedSession(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close(t.Context())
 	one := w.as("worker", owed)
 	e := sqluser.Retirement{EndSessions: true, Witness: unaccepted(time.Hour)}
 	if deed, asked := endAccepted(e, literal(user)); asked {
@@ -151,6 +150,7 @@ func acceptedSession(t *testing.T, w *world) {
 	if err := s.do(t.Context(), deed); !asked || err != nil || one.Ping(t.Context()) != nil {
 		t.Errorf("asked: %v, %v; the session lives: %v", asked, err, one.Ping(t.Context()) == nil)
 	}
+	s.Close(t.Context()) // endAs waits until rotary has no session any more
 	if used := w.endAs(w.rotator(endSessions), owed, e.Witness); used == nil {
 		t.Error("what began after the acceptance is no veto")
 	}
@@ -167,7 +167,7 @@ func acceptedSession(t *testing.T, w *world) {
 }
 
 // countedSessions retires as an administrator who has none of the user's privileges: the sessions are counted, and
-// nothing else of them is shown.
+// nothing else of them is shown, unless it has pg_read_all_stats.
 func countedSessions(t *testing.T, w *world) {
 	w.role(canary, password)
 	w.role("keeper", "pw", "CREATEROLE")
@@ -186,6 +186,12 @@ func countedSessions(t *testing.T, w *world) {
 	if !is || !strings.Contains(used.Seen, "1 session from an address that is not visible to this login (worker), now") || !used.Ends.IsZero() {
 		t.Fatalf("the error is %v", err)
 	}
+	w.do("GRANT pg_read_all_stats TO keeper")
+	_, err = r.Retire(t.Context(), end)
+	if used, is = errors.AsType[*rotate.InUse](err); !is || !strings.Contains(used.Seen, "1 session from 127.0.0.1 (worker, idle), since ") {
+		t.Fatalf("with pg_read_all_stats the error is %v", err)
+	}
+	w.do("REVOKE pg_read_all_stats FROM keeper")
 	end.Witness = accepted
 	if _, err := r.Retire(t.Context(), end); err != nil {
 		t.Fatal(err)

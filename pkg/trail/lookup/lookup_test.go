@@ -247,3 +247,26 @@ func TestAWatchGoesForward(t *testing.T) {
 		t.Errorf("%d pieces (-all at once +piece by piece):\n%s", pieces, diff)
 	}
 }
+
+// A function that starts anew reads a quiet day at once, and a day with a busy hour up to the minute that has more events
+// than a piece may have.
+func TestAWatchReadsAQuietDayAtOnce(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		w := open(t, sim.Lists{Whole: true})
+		for hour := range 24 {
+			for range map[bool]int{false: 1, true: 1100}[busy && hour == 20] {
+				w.read("nightly", "source/dev/db")
+			}
+			w.Advance(time.Hour)
+		}
+		end := w.Clock.Now()
+		w.Advance(trail.Lag)
+		watch, from := lookup.NewWatch(w.trail()), w.start
+		for range map[bool]int{false: 1, true: 30}[busy] {
+			_, from, _ = watch.ReadForward(t.Context(), from, end)
+		}
+		if before := w.start.Add(20 * time.Hour).Sub(from); !busy && !from.Equal(end) || busy && (before < 0 || before > 2*time.Minute) {
+			t.Errorf("busy %v: it has come from %s to %s", busy, w.start, from)
+		}
+	}
+}

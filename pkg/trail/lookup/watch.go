@@ -9,13 +9,16 @@ import (
 )
 
 const (
-	piecePages = 20        // that a watch reads at once: ten seconds at AWS's pace
+	piecePages = 20 // that a watch reads at once: ten seconds at AWS's pace
+	fewPages   = piecePages / 4
 	pieceSpan  = time.Hour // that it tries to read at first
 	leastSpan  = time.Minute
+	mostSpan   = 24 * time.Hour
 )
 
 // Watch reads the trail forward, a piece at a time, for as long as its function is warm. Events come newest first: a span
-// of time whose events do not fit a piece is tried again in halves.
+// of time whose events do not fit a piece is tried again in halves, and one that is read with few pages is followed by one
+// of twice the length.
 type Watch struct {
 	trail *Trail
 	span  time.Duration
@@ -35,18 +38,24 @@ func (w *Watch) ReadForward(ctx context.Context, from, to time.Time) (reads []tr
 		if end.After(to) {
 			end = to
 		}
+		left := pages
 		some, err := w.trail.readsWithin(ctx, from, end, &pages)
 		switch {
 		case errors.Is(err, ErrTooMany):
-			if len(reads) == 0 && w.span <= leastSpan {
+			if left == piecePages && w.span <= leastSpan {
 				return nil, from, err
 			}
-			w.span = max(w.span/2, leastSpan)
+			if left == piecePages { // it does not fit, though nothing was read before it
+				w.span = max(w.span/2, leastSpan)
+			}
 			return reads, from, nil
 		case err != nil:
 			return reads, from, err
 		}
 		reads, from = append(reads, some...), end
+		if left-pages <= fewPages {
+			w.span = min(2*w.span, mostSpan)
+		}
 	}
 	return reads, from, nil
 }
