@@ -3,16 +3,12 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/rotary-secrets/rotary/pkg/event"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
-	"github.com/rotary-secrets/rotary/pkg/pipeline/queue"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -122,11 +118,7 @@ func (c applyCmd) runPasses(s *session) error {
 		w.look = func() (plan.Report, error) { return s.newPass(c.AcceptRemovals, false).Run(s.ctx) }
 		return w.followChanges()
 	}
-	request := event.Request{
-		Rotary: "apply", Environment: s.env.Name, Execution: strconv.FormatInt(s.now().UnixNano(), 36),
-		AcceptRemovals: c.AcceptRemovals,
-	}
-	if err := queue.AskForPass(s.ctx, s.env, sqs.NewFromConfig(s.cfg), request); err != nil {
+	if _, err := s.askForPass(event.Request{AcceptRemovals: c.AcceptRemovals}); err != nil {
 		return err
 	}
 	return w.followChanges()
@@ -135,6 +127,9 @@ func (c applyCmd) runPasses(s *session) error {
 // isDone ends the following once nothing is left but to wait for time or people. A look does not know which removals
 // were accepted: until the pass that does has run, it sees the brake.
 func (c applyCmd) isDone(r plan.Report) (bool, error) {
+	if r.Paused != nil {
+		return true, unfinished{fmt.Sprintf("the environment is %s: rotary resume %s ends that", r.Paused, r.Environment)}
+	}
 	braked := slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason == plan.Brake })
 	if !operate.IsStill(r) || !c.Direct && len(c.AcceptRemovals) > 0 && braked {
 		return false, nil

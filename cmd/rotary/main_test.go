@@ -274,8 +274,12 @@ func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
 // openStage sets an environment up: stage ENV [UNSEEDED-SOURCE...] without a pipeline, pipeline ENV … with one, whose
 // looks cost more, so that fewer are taken.
 func openStage(ts *testscript.TestScript, args []string, lambdas string) {
+	var scene stage.Scene
+	if len(args) > 1 && args[1] == string(stage.Brownfield) { // everybody has what rotary may adopt
+		scene, args = stage.Brownfield, args[:1]
+	}
 	s, err := stage.Open(context.Background(), stage.Config{
-		Manifest: []byte(ts.ReadFile("rotary.yaml")), Environment: args[0], Unseeded: args[1:], Lambdas: lambdas, Dir: ts.MkAbs("lambdas"),
+		Manifest: []byte(ts.ReadFile("rotary.yaml")), Environment: args[0], Unseeded: args[1:], Scene: scene, Lambdas: lambdas, Dir: ts.MkAbs("lambdas"),
 		Lists: sim.Lists{Whole: true}, // as many calls as there are at AWS
 	})
 	ts.Check(err)

@@ -24,7 +24,7 @@ const longestSubject = 28
 
 // renderPlan returns a plan as text: heading, what is refused, the steps by their kind, what waits, and the summary.
 func (p page) renderPlan() string {
-	parts := []string{p.Heading(p.place, "", "mode "+p.report.Mode, "nothing is changed by this")}
+	parts := []string{p.Heading(p.place, "", p.describeMode(), "nothing is changed by this")}
 	for _, text := range []string{p.renderUnbuilt(), p.renderDepartures(), p.renderPlanLines(), p.renderSummary()} {
 		if text != "" {
 			parts = append(parts, text)
@@ -286,6 +286,8 @@ func (p page) describePlanNext() string {
 	switch {
 	case mode == manifest.Observe:
 		return "mode observe: nothing is written"
+	case p.report.Paused != nil:
+		return "Paused: nothing is done until " + p.formatPauseEnd()
 	case len(p.report.Departures) > 0 || len(p.report.Unbuilt) > 0:
 		return "Change the manifest first"
 	case p.report.Converged:
@@ -304,7 +306,7 @@ func (p page) renderMarkdown() string {
 	p.Screen = screen.Screen{Width: 100}
 	var text strings.Builder
 	fmt.Fprintf(&text, "<!-- rotary plan %s -->\n### rotary plan %s\n\n", p.environmentName(), p.environmentName())
-	fmt.Fprintf(&text, "`%s %s` · mode %s · nothing is changed by this\n", p.place.Account, p.place.Region, p.report.Mode)
+	fmt.Fprintf(&text, "`%s %s` · %s · nothing is changed by this\n", p.place.Account, p.place.Region, p.describeMode())
 	for _, block := range []string{p.renderUnbuilt(), p.renderDepartures(), p.renderPlanLines()} {
 		if block != "" {
 			fmt.Fprintf(&text, "\n```diff\n%s\n```\n", strings.ReplaceAll(block, "```", "'''"))

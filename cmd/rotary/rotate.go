@@ -203,7 +203,7 @@ func (s *session) lookAtSource(source manifest.Source) (plan.Report, error) {
 	return report, err
 }
 
-// lookAtPipeline looks at an environment whose pipeline can rotate.
+// lookAtPipeline looks at an environment whose pipeline can rotate, and that nobody has paused.
 func (s *session) lookAtPipeline(what string) (plan.Report, error) {
 	deployed, err := s.isDeployed()
 	if err != nil {
@@ -213,7 +213,11 @@ func (s *session) lookAtPipeline(what string) (plan.Report, error) {
 		return plan.Report{}, refuseRotation(what,
 			pipeline.ErrNotDeployed.Error()+", and its rotate Lambda does the rotating: deploy it")
 	}
-	return s.lookUntil(s.now().Add(time.Minute))
+	report, err := s.lookUntil(s.now().Add(time.Minute))
+	if err == nil {
+		err = refusePaused("rotation of "+what, report)
+	}
+	return report, err
 }
 
 // lookUntil looks, and outlasts a pass that is under way, but not end.

@@ -52,13 +52,18 @@ type commands struct {
 	Wait   waitCmd   `cmd:"" group:"Daily" help:"Show how whatever is under way goes, until it is over."`
 	Pull   pullCmd   `cmd:"" group:"Daily" aliases:"sync" help:"Write a bucket's values into a file for local work."`
 	Exec   execCmd   `cmd:"" group:"Daily" aliases:"run" help:"Run a command with what a bucket holds as its environment."`
+	Render renderCmd `cmd:"" group:"Daily" help:"Pin a bucket's version in a task definition, for a deploy from git."`
 
 	Apply    applyCmd    `cmd:"" group:"Operating" help:"Ask for a pass and follow it until every consumer has followed."`
 	Rollback rollbackCmd `cmd:"" group:"Operating" help:"Go back to a credential that still lives."`
 	Accept   acceptCmd   `cmd:"" group:"Operating" help:"Say that a value is right which its target has not accepted."`
 	Rehearse rehearseCmd `cmd:"" group:"Operating" help:"Rotate every source on the stand-in, with faults, and show what happens to whom."`
+	Adopt    adoptCmd    `cmd:"" group:"Operating" help:"Let a consumer have names from its bucket that it has from elsewhere."`
+	Disown   disownCmd   `cmd:"" group:"Operating" help:"Give adopted names back."`
 	Dismiss  dismissCmd  `cmd:"" group:"Operating" help:"Let nothing wait for a stranger, for a time."`
 	Forget   forgetCmd   `cmd:"" group:"Operating" help:"Let the buckets forget a consumer or source that left the manifest."`
+	Pause    pauseCmd    `cmd:"" group:"Operating" help:"Let passes only look, and no rotation start, for a time."`
+	Resume   resumeCmd   `cmd:"" group:"Operating" help:"End a pause."`
 	History  historyCmd  `cmd:"" group:"Operating" help:"List when each version of a source was made, followed and dead."`
 	Readers  readersCmd  `cmd:"" group:"Operating" help:"List who has read the secrets, by CloudTrail."`
 	Retain   retainCmd   `cmd:"" group:"Operating" help:"Keep an old credential from being retired."`

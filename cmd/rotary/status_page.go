@@ -30,7 +30,20 @@ func (p page) renderStatus(all bool) string {
 }
 
 func (p page) renderHeading() string {
-	return p.Heading(p.place, "", "mode "+p.report.Mode, p.report.At.UTC().Format("15:04 UTC"))
+	return p.Heading(p.place, "", p.describeMode(), p.report.At.UTC().Format("15:04 UTC"))
+}
+
+// describeMode returns the environment's mode, and that it is paused.
+func (p page) describeMode() string {
+	if p.report.Paused != nil {
+		return "mode " + p.report.Mode + ", PAUSED"
+	}
+	return "mode " + p.report.Mode
+}
+
+// formatPauseEnd returns when the environment's pause ends.
+func (p page) formatPauseEnd() string {
+	return p.report.Paused.Until.UTC().Format("2006-01-02 15:04 MST")
 }
 
 // renderUnbuilt returns what the manifest asks for and this version does not do; "" for nothing.
@@ -240,6 +253,9 @@ func (p page) renderNext() string {
 	switch {
 	case manifest.Mode(p.report.Mode) == manifest.Observe && !p.report.Converged:
 		return p.Fill("", "mode observe: rotary changes nothing here. "+p.describeCommand("plan", "")+" shows what it would do")
+	case p.report.Paused != nil:
+		return p.Fill("", "Paused: rotary changes nothing here until "+p.formatPauseEnd()+". To end that: "+
+			p.describeCommand("resume", ""))
 	case p.report.Converged && n == 0:
 		return p.Fill("", "Nothing is owed, and nothing waits for a person."+p.describeNextRotation())
 	case n > 0:

@@ -99,7 +99,7 @@ func (w *watch) showReport(r plan.Report) error {
 	w.report = r
 	var news []operate.Event
 	w.now, news = w.tracker.Note(r, w.sources)
-	if w.steps {
+	if w.steps && r.Paused == nil {
 		news = append(w.tellSteps(r), news...)
 	}
 	if first && w.display.showsBoard() {

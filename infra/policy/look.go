@@ -6,6 +6,16 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
+// letLook lets its holder ask the look function what is there: names and ids.
+func (n names) letLook() Statement {
+	return Statement{
+		Sid:      "Look",
+		Effect:   allow,
+		Action:   []string{"lambda:InvokeFunction"},
+		Resource: []string{n.ARN("lambda", "function:"+n.LookFunction())},
+	}
+}
+
 // Look returns the policy of the look Lambda: it may read what Propagate may read, because it plans what a pass would do,
 // and change nothing. closed are the protected environments, as Propagate has them. It reads the tokens of GitHub and Vercel
 // with the sources that hold them, because it looks there; what a token lets its holder do there is not IAM's to narrow.

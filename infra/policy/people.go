@@ -151,12 +151,7 @@ func Platform(env *manifest.Environment, key string) Document {
 			Action:   []string{"lambda:InvokeFunction", "lambda:GetFunction"},
 			Resource: []string{n.ARN("lambda", "function:"+n.PropagateFunction())},
 		},
-		Statement{
-			Sid:      "Look",
-			Effect:   allow,
-			Action:   []string{"lambda:InvokeFunction"},
-			Resource: []string{n.ARN("lambda", "function:"+n.LookFunction())},
-		},
+		n.letLook(),
 		n.readFunctionLogs(),
 		Statement{Sid: "LookUpReaders", Effect: allow, Action: lookingUp, Resource: []string{"*"}},
 		// To go back. Retiring is the reconciler's, behind its gates: the alias for that is not here. RotateSecret wants

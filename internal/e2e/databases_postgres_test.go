@@ -128,6 +128,8 @@ func (d *database) convergeRDS() {
 		d.t.Fatal(err)
 	}
 	d.watchUntil(time.Hour, "it waits for the pipeline", waitsNotRolled("users"))
+	d.watchUntil(time.Hour, "it waits for a person", waitsNotRolled("api"))
+	d.adopt("api")
 	d.renderUsers()
 	d.watchConverged()
 }

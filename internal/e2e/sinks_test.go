@@ -100,6 +100,12 @@ func TestAForeignGitHubSecretIsRefusedWithNothingWrittenThereUntilItIsAdopted(t 
 	if err := s.Redeploy(t.Context(), []byte(strings.Replace(sinks, "token: GH_TOKEN}", "token: GH_TOKEN}, adopt: [CI_VENDOR_KEY]", 1))); err != nil {
 		t.Fatal(err)
 	}
+	s.watchUntil(time.Hour, "it waits for a person", waitsNotRolled("ci"))
+	s.Advance(30 * time.Minute)
+	if held, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); held != s.extra["somebody's secret"] {
+		t.Error("what the manifest permits was done before a person asked")
+	}
+	s.adopt("ci")
 	s.watchConverged()
 	s.finishScenario()
 	if held, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); held != s.Values["vendor"]["VENDOR_KEY"] {

@@ -161,6 +161,7 @@ func TestStory04AnUpgradeWritesNothingAndNeverAnEmptyValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.deleteReceipt()
+	s.adopt("ci")
 	s.finishScenario()
 	if held, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); held != s.Values["vendor"]["VENDOR_KEY"] {
 		t.Error("GitHub does not have the value")

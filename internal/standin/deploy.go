@@ -241,8 +241,11 @@ func (w *World) createSweepSchedule(ctx context.Context, env *manifest.Environme
 }
 
 // Rotations turns rotation on for the sources that rotators in this build rotate, as the first deploy does after
-// the seed: without rotating anything at once.
+// the seed: without rotating anything at once. In mode observe a deploy turns none on.
 func (w *World) Rotations(ctx context.Context, env *manifest.Environment, rotators ...string) error {
+	if env.Mode == manifest.Observe {
+		return nil
+	}
 	client := secretsmanager.NewFromConfig(w.Config(env.Account, env.Region))
 	host := w.Region(env.Account, env.Region).Lambda
 	for _, s := range env.Sources {

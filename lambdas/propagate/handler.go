@@ -22,10 +22,40 @@ import (
 type handler struct {
 	environment *manifest.Environment
 	looksOnly   bool // it is the look function: it answers dry runs, and refuses batches
-	pass        func(ctx context.Context, acceptRemovals []string, dryRun bool) (plan.Report, error)
+	pass        func(ctx context.Context, asked asked, dryRun bool) (plan.Report, error)
 	again       func(ctx context.Context, at time.Time) error
 	now         func() time.Time
 	metrics     io.Writer // the Lambda's log, from which CloudWatch takes them
+}
+
+// asked is what people ask of a pass besides.
+type asked struct {
+	acceptRemovals []string
+	adopt, disown  map[string][]string // names by consumer; all of them where it has none
+}
+
+// add adds what a message asks for. Where two name a consumer, the later one holds.
+func (a *asked) add(w event.Wake) {
+	a.acceptRemovals = append(a.acceptRemovals, w.AcceptRemovals...)
+	for consumer, names := range w.Adopt {
+		a.adopt, a.disown = setNames(a.adopt, consumer, names), dropNames(a.disown, consumer)
+	}
+	for consumer, names := range w.Disown {
+		a.disown, a.adopt = setNames(a.disown, consumer, names), dropNames(a.adopt, consumer)
+	}
+}
+
+func setNames(all map[string][]string, consumer string, names []string) map[string][]string {
+	if all == nil {
+		all = map[string][]string{}
+	}
+	all[consumer] = names
+	return all
+}
+
+func dropNames(all map[string][]string, consumer string) map[string][]string {
+	delete(all, consumer)
+	return all
 }
 
 // request is the payload that invokes the Lambda: a batch of SQS messages, or a question. Other fields are ignored: AWS
@@ -68,7 +98,7 @@ func (h handler) handleRequest(ctx context.Context, payload json.RawMessage) (an
 }
 
 func (h handler) dryRun(ctx context.Context) (any, error) {
-	report, err := h.pass(ctx, nil, true)
+	report, err := h.pass(ctx, asked{}, true)
 	if err != nil {
 		return nil, &PassFailed{err}
 	}
@@ -78,7 +108,8 @@ func (h handler) dryRun(ctx context.Context) (any, error) {
 // handleBatch folds all messages that ask for a pass into one. What is refused is alarmed and acknowledged, so that it
 // never blocks the group; where the pass fails, the messages that asked for it come back.
 func (h handler) handleBatch(ctx context.Context, messages []events.SQSMessage) events.SQSEventResponse {
-	var accept, asking []string
+	var asking []string
+	var what asked
 	refused := 0
 	for _, m := range messages {
 		wake, err := event.Read(h.environment, []byte(m.Body))
@@ -89,14 +120,14 @@ func (h handler) handleBatch(ctx context.Context, messages []events.SQSMessage) 
 		case !wake.Ignore:
 			slog.Info("event", "message", m.MessageId, "why", wake.Why)
 			asking = append(asking, m.MessageId)
-			accept = append(accept, wake.AcceptRemovals...)
+			what.add(wake)
 		}
 	}
 	h.writeMetrics(metric.Events(h.environment, h.now(), refused))
 	if len(asking) == 0 {
 		return events.SQSEventResponse{}
 	}
-	if err := h.runPass(ctx, accept); err != nil {
+	if err := h.runPass(ctx, what); err != nil {
 		slog.Error("pass failed", "alarm", "pass-failed", "error", err)
 		return answerFailed(asking)
 	}
@@ -108,8 +139,8 @@ const soon = time.Minute
 
 // runPass does one pass and sees to it that somebody looks again when a Wait ends, or soon where something lags. What
 // lags is alarmed and does not fail the messages: they would block the group, and with it every other change.
-func (h handler) runPass(ctx context.Context, accept []string) error {
-	report, err := h.pass(ctx, accept, false)
+func (h handler) runPass(ctx context.Context, what asked) error {
+	report, err := h.pass(ctx, what, false)
 	logReport(report)
 	out := metric.Outcome{Report: report, Failed: err != nil && !isLagging(err), Incomplete: isLagging(err)}
 	at, needed := findNextLook(report)

@@ -49,8 +49,12 @@ func newBench(t testing.TB) *bench {
 	b := &bench{t: t, log: &bytes.Buffer{}, out: &bytes.Buffer{}, report: plan.Report{Environment: "dev", At: now, Converged: true}}
 	b.h = handler{
 		environment: env, now: func() time.Time { return now.Add(time.Minute) }, metrics: b.out,
-		pass: func(_ context.Context, accept []string, dryRun bool) (plan.Report, error) {
-			b.passes = append(b.passes, fmt.Sprintf("accept %v dry %v", accept, dryRun))
+		pass: func(_ context.Context, what asked, dryRun bool) (plan.Report, error) {
+			text := fmt.Sprintf("accept %v dry %v", what.acceptRemovals, dryRun)
+			if len(what.adopt)+len(what.disown) > 0 {
+				text += fmt.Sprintf(" adopt %v disown %v", what.adopt, what.disown)
+			}
+			b.passes = append(b.passes, text)
 			return b.report, b.err
 		},
 		again: func(_ context.Context, at time.Time) error {
@@ -292,7 +296,7 @@ func TestTheSamplesOfWhatTheLambdaGetsAreAnswered(t *testing.T) {
 
 func TestAPanicInAPassShowsItsTypeAndNothingElse(t *testing.T) {
 	b := newBench(t)
-	b.h.pass = func(context.Context, []string, bool) (plan.Report, error) { panic("cannot use " + canary) }
+	b.h.pass = func(context.Context, asked, bool) (plan.Report, error) { panic("cannot use " + canary) }
 	for _, payload := range []string{`{"dryRun":true,"environment":"dev"}`, `{"Records":[{"messageId":"m1","body":"{\"rotary\":\"sweep\",\"environment\":\"dev\"}"}]}`} {
 		if name, text := b.fails(payload); name != "Panicked" || text != "panic with a string" {
 			t.Errorf("%s: %s", name, text)

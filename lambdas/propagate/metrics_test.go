@@ -82,7 +82,7 @@ func TestADryRunIsNotMeasured(t *testing.T) {
 
 func TestAPassThatPanicsIsLeftToLambdasOwnMetric(t *testing.T) {
 	b := newBench(t)
-	b.h.pass = func(context.Context, []string, bool) (plan.Report, error) { panic("cannot use " + canary) }
+	b.h.pass = func(context.Context, asked, bool) (plan.Report, error) { panic("cannot use " + canary) }
 	b.fails(`{"Records":[{"messageId":"m1","body":"{\"rotary\":\"sweep\",\"environment\":\"dev\"}"}]}`)
 	b.wants("metrics", map[string]float64{"EventsRefused": 0}, b.measured())
 }

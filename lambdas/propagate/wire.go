@@ -43,11 +43,11 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	if env.ReadersRule != manifest.ReadersIgnore && env.Mode != manifest.Observe && !h.looksOnly {
 		watch = lookup.NewWatch(lookup.New(cfg, lookup.FromEnv(os.Getenv)))
 	}
-	h.pass = func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
+	h.pass = func(ctx context.Context, what asked, dryRun bool) (plan.Report, error) {
 		return reconcile.Pass{
 			Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)),
 			Open: open, Census: clusters, Receipts: receipts, Trail: watch, Advancer: invoke, SignIn: signIn,
-			Followed: h.logFollowed, AcceptRemovals: accept, DryRun: dryRun,
+			Followed: h.logFollowed, AcceptRemovals: what.acceptRemovals, Adopt: what.adopt, Disown: what.disown, DryRun: dryRun,
 		}.Run(ctx)
 	}
 	return h

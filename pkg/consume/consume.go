@@ -54,7 +54,8 @@ func Opener(cfg aws.Config, at Endpoints, clusters *ecs.Clusters) reconcile.Open
 	}
 	kinds := map[string]reconcile.Opener{
 		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Secret, o.Now, known, ecs.Revisions(o.Revisions)), nil
+			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Secret, o.Now, known, ecs.Revisions(o.Revisions),
+				ecs.Adopting(o.Adopt)), nil
 		},
 		"ecs_family": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			clients := ecs.Clients{
@@ -117,7 +118,7 @@ func (at Endpoints) listGitHubOptions(now func() time.Time) []github.Option {
 }
 
 func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	options := append(at.listGitHubOptions(func() time.Time { return o.Now }), github.Previous(o.Content))
+	options := append(at.listGitHubOptions(func() time.Time { return o.Now }), github.Previous(o.Content), github.Adopting(o.Adopt))
 	appID := ""
 	if c.GitHub.SignIn.AppID != "" {
 		appID = secret.Reveal(o.Key(c.GitHub.SignIn.AppID))
@@ -127,7 +128,7 @@ func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconc
 
 func (at Endpoints) openVercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 	now := func() time.Time { return o.Now }
-	options := []vercel.Option{vercel.WithSleep(at.waitFor), vercel.WithClock(now)}
+	options := []vercel.Option{vercel.WithSleep(at.waitFor), vercel.WithClock(now), vercel.WithAdopting(o.Adopt)}
 	if at.Vercel != "" {
 		options = append(options, vercel.WithBaseURL(at.Vercel))
 	}

@@ -20,6 +20,8 @@ const MaxSize = 256 << 10
 type Wake struct {
 	Why            string   // what it was, for the log: names and ids only
 	AcceptRemovals []string // of a request by rotary apply
+	// Adopt and Disown are of a request by rotary adopt and disown: names by consumer, all of them where it has none.
+	Adopt, Disown map[string][]string
 	Ignore         bool     // it is known and changes nothing: rotary's own write, another label
 }
 
@@ -39,6 +41,9 @@ type Request struct {
 	Environment    string   `json:"environment"`
 	Execution      string   `json:"execution"`
 	AcceptRemovals []string `json:"acceptRemovals,omitempty"`
+
+	Adopt  map[string][]string `json:"adopt,omitempty"`
+	Disown map[string][]string `json:"disown,omitempty"`
 }
 
 // envelope holds the fields that EventBridge puts around every event.
@@ -89,7 +94,31 @@ func readRequest(env *manifest.Environment, body []byte) (Wake, error) {
 	if r.Rotary != "apply" && len(r.AcceptRemovals) > 0 {
 		return refuse("only a person's apply accepts removals")
 	}
-	return Wake{Why: r.Rotary, AcceptRemovals: r.AcceptRemovals}, nil
+	if r.Rotary != "apply" && len(r.Adopt)+len(r.Disown) > 0 {
+		return refuse("only a person adopts and disowns")
+	}
+	for _, asked := range []map[string][]string{r.Adopt, r.Disown} {
+		if !mayAdopt(env, asked) {
+			return refuse("it is about a consumer of another manifest, or names that this one does not let rotary adopt")
+		}
+	}
+	return Wake{Why: r.Rotary, AcceptRemovals: r.AcceptRemovals, Adopt: r.Adopt, Disown: r.Disown}, nil
+}
+
+// mayAdopt reports whether the manifest lets rotary adopt these names, by consumer.
+func mayAdopt(env *manifest.Environment, asked map[string][]string) bool {
+	for consumer, names := range asked {
+		c, known := env.Consumer(consumer)
+		if !known {
+			return false
+		}
+		for _, name := range names {
+			if !slices.Contains(c.Adoptable(), name) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func readEvent(env *manifest.Environment, body []byte) (Wake, error) {

@@ -95,6 +95,18 @@ func (c Consumer) Drain() Duration {
 	return c.Reader.Drain
 }
 
+// Adoptable returns the names that the manifest lets rotary adopt: what the consumer has from elsewhere.
+func (c Consumer) Adoptable() []string {
+	switch {
+	case c.GitHub != nil:
+		return c.GitHub.Adopt
+	case c.Vercel != nil:
+		return c.Vercel.Adopt
+	}
+	task, _ := c.Task()
+	return task.Adopt
+}
+
 // Limit returns the rules of c's sink.
 func (c Consumer) Limit() Limit {
 	if kind := c.chosenKind(); kind != nil {

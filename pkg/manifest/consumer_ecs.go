@@ -47,7 +47,8 @@ type Task struct {
 	// The variable of a bundle. Default: the bucket's name in capitals, such as API_SECRETS.
 	// Example: `API_SECRETS`. Refuses: `API-SECRETS`.
 	Variable string `yaml:"variable,omitempty" json:"variable,omitempty"`
-	// Variables that a container has from elsewhere, and that rotary replaces.
+	// Variables that a container has from elsewhere, and that the bucket may replace: in a service once rotary adopt has
+	// been asked, in a family with the next pass.
 	// Example: `[SESSION_KEY]`. Refuses: what the bucket has not, `[NOBODY]`.
 	Adopt []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
 	// The ARN of the task definition's execution role. Default: the role called rotary-ENV-CONSUMER-execution.

@@ -32,7 +32,7 @@ type GitHub struct {
 	// How long a workflow run that started before a change may go on. Default: 6h.
 	// Example: `12h`. Refuses: `long`.
 	Drain Duration `yaml:"drain,omitempty" json:"drain,omitempty"`
-	// Existing secrets that rotary takes over.
+	// Existing secrets that rotary adopt may take over. Until it is asked they stay as they are.
 	// Example: `[VENDOR_A_API_KEY]`. Refuses: what the bucket has not, `[NOBODY]`.
 	Adopt []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
 }

@@ -39,7 +39,7 @@ type Vercel struct {
 	// project's own answer does not say. Without it, such a project keeps old credentials alive.
 	// Example: `12h`. Refuses: `long`.
 	SkewProtection string `yaml:"skew_protection,omitempty" json:"skew_protection,omitempty"`
-	// Existing variables that rotary takes over.
+	// Existing variables that rotary adopt may take over. Until it is asked they stay as they are.
 	// Example: `[VENDOR_A_API_KEY]`. Refuses: what the bucket has not, `[NOBODY]`.
 	Adopt []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
 }

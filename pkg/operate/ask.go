@@ -21,6 +21,7 @@ type Ask struct {
 //	the report shows                             | a person
 //	---------------------------------------------|------------------------------------------------------
 //	the mode observe                             | chooses another one
+//	a pause                                      | ends it
 //	a value that its target has not accepted     | puts another, or accepts it
 //	a source or bucket that is frozen            | puts right what is wrong
 //	a bucket that may not be written             | accepts what it loses, or makes room
@@ -37,6 +38,9 @@ func findAsks(r plan.Report, p Progress) (asks []Ask, held bool) {
 	if r.Mode == string(manifest.Observe) {
 		why := "mode observe writes nothing in " + r.Environment + ": choose mode propagate or retire"
 		return []Ask{{plan.Mode, why}}, true
+	}
+	if r.Paused != nil {
+		return []Ask{{plan.Paused, fmt.Sprintf("%s is %s: rotary resume %s", r.Environment, r.Paused, r.Environment)}}, true
 	}
 	s := r.Source(p.Source)
 	asks = append(asks, askAboutValue(r, s)...)

@@ -29,6 +29,7 @@ const (
 	TagsFull      Reason = "tags-full"      // the secret has no room for the tags that remember who reads it
 	LostMemory    Reason = "lost-memory"    // somebody took those tags off
 	LeftManifest  Reason = "left-manifest"  // a source that the manifest does not have any more owes something
+	Paused        Reason = "paused"         // a person has paused the environment: passes only look
 
 	// What is not retired: the gates, in order. NotRolled and Draining are also reasons of consumers.
 	Mode           Reason = "mode"            // the environment's mode forbids it
@@ -194,12 +195,13 @@ func checkStranger(s State, _ Plan, d debt) (Wait, bool) {
 	return s.objectReading(d)
 }
 
-// checkNotRolled objects while a consumer of a bucket in reach is not rolled by rotary and has no version of the bucket:
-// it may have the credential from elsewhere. One that has a version is for checkInUse.
+// checkNotRolled objects while a consumer of a bucket in reach is not rolled by rotary and has no version of the bucket,
+// or has names of the bucket that nobody has adopted: it may have the credential from elsewhere. One that has a version is for checkInUse.
 func checkNotRolled(s State, _ Plan, d debt) (Wait, bool) {
 	for _, c := range d.listReaders(s) {
-		if c.NotRolled != "" && len(c.InPlay) == 0 && !c.Leaving {
-			return Wait{Reason: NotRolled, Detail: "consumer " + c.Name + ": " + c.NotRolled}, true
+		why := firstNonEmpty(c.NotRolled, DescribeLeft(s.Environment, c.Name, c.Left))
+		if why != "" && (len(c.InPlay) == 0 || len(c.Left) > 0) && !c.Leaving {
+			return Wait{Reason: NotRolled, Detail: "consumer " + c.Name + ": " + why}, true
 		}
 	}
 	return Wait{}, false

@@ -56,11 +56,12 @@ type Write struct {
 	Names  NameChanges
 }
 
-// Roll starts to bring a consumer onto a bucket version.
+// Roll starts to bring a consumer onto a bucket version, or gives names back.
 type Roll struct {
 	Consumer string
 	Bucket   bucket.Bucket
 	Why      string
+	Disown   []string // adopted names that the consumer gets from where it had them before, and no more from the bucket
 }
 
 // Confirm asks a source's rotator to make sure that the target accepts the current version, and to set it again where
@@ -93,6 +94,11 @@ type Wait struct {
 }
 
 // Make decides what a pass does. Same state, same plan, same order.
+//
+//	the environment          | plan
+//	-------------------------|----------------------------------------------------------------
+//	is paused                | Wait; what follows is planned, and a pass does none of it
+//	was paused               | Tag
 //
 //	a bucket's readers and sources | plan
 //	-------------------------------|------------------------------------------
@@ -137,7 +143,10 @@ type Wait struct {
 //	somebody else's rollout  | Wait
 //	a rollout to target      | Wait
 //	runs target              | –
+//	names that a person      | Roll, which gives them back
+//	  disowns                |
 //	target failed unchanged  | Wait
+//	names from elsewhere     | Wait, and Roll without them; nothing of the bucket besides: Wait
 //	anything else            | Roll
 //	it is remembered only    | – (Wait while it may use the bucket)
 //
@@ -145,6 +154,7 @@ type Wait struct {
 func Make(s State) Plan {
 	var p Plan
 	s.debts = s.listDebts()
+	p.awaitResume(s)
 	for _, b := range s.Buckets {
 		p.rememberRelations(s, b)
 		p.dropDismissals(s, b.Want.Name, b.History)
@@ -273,17 +283,20 @@ func (p *Plan) planBucket(s State, b Bucket) {
 			p.awaitRemembered(s, b, c)
 			continue
 		}
-		p.rollConsumer(c, target)
+		p.rollConsumer(s, c, c.withoutLeft(target))
 	}
 	p.ageBucket(s, b, writing)
 }
 
 // rollConsumer plans one consumer.
-func (p *Plan) rollConsumer(c Consumer, target bucket.Bucket) {
+func (p *Plan) rollConsumer(s State, c Consumer, target bucket.Bucket) {
 	wait := func(r Reason, detail string) {
 		p.Waits = append(p.Waits, Wait{
 			Subject: c.Name, Version: target.Version, Reason: r, Detail: detail, Until: c.WaitTill,
 		})
+	}
+	if c.NotRolled == "" && len(c.Left) > 0 {
+		wait(NotRolled, DescribeLeft(s.Environment, c.Name, c.Left))
 	}
 	switch {
 	case c.Unread:
@@ -298,6 +311,7 @@ func (p *Plan) rollConsumer(c Consumer, target bucket.Bucket) {
 		wait(Foreign, c.Foreign)
 	case c.RollingTo == target.Version:
 		wait(Rolling, c.Waiting)
+	case p.giveBack(s, c, target):
 	case c.hasFailedWith(target.Version):
 		wait(RolloutFailed, c.Failed.Reason)
 	case c.runsOnly(target.Version) && sameNames(c.Names, target.Names()):

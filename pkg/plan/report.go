@@ -3,18 +3,21 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // Report describes one pass for people and programs: names and ids, never a value.
 type Report struct {
 	Environment string           `json:"environment"`
 	Mode        string           `json:"mode"`
+	Paused      *Pause           `json:"paused,omitempty"` // until then passes only look
 	At          time.Time        `json:"at"`
 	Converged   bool             `json:"converged"` // nothing to do, nothing to wait for, no rotation under way
 	Steps       []Step           `json:"steps"`
@@ -141,6 +144,9 @@ type BucketReport struct {
 	Secret  string   `json:"secret"`
 	Version string   `json:"version,omitempty"`
 	Names   []string `json:"names"`
+	ARN     string   `json:"arn,omitempty"` // of Secret
+	// Has lists the names of the version that is current, where it is stale: Names are then those of the next one.
+	Has []string `json:"has,omitempty"`
 	Frozen  string   `json:"frozen,omitempty"` // why it is not written
 	Stale   bool     `json:"stale,omitempty"`  // it does not hold yet what its sources and the manifest say
 	// LostMemory: somebody took the tags away that remember who reads it.
@@ -165,6 +171,9 @@ type ConsumerReport struct {
 	RollsTill    time.Time       `json:"rollsTill,omitzero"`  // bake times and hooks explain until then that it rolls
 	Failed       *RolloutFailure `json:"failed,omitempty"`    // its newest rollout, where that failed
 	NotRolled    string          `json:"notRolled,omitempty"` // why rotary does not roll it, in words
+	// Left are names that it has from elsewhere and that nobody has adopted, Adopted those that somebody has.
+	Left    []Elsewhere `json:"left,omitempty"`
+	Adopted []string    `json:"adopted,omitempty"`
 	// Remembered: its bucket's tags have it, and the manifest does not have it there.
 	Remembered bool `json:"remembered,omitempty"`
 	Leaving    bool `json:"leaving,omitempty"`
@@ -178,6 +187,9 @@ type ConsumerReport struct {
 func Describe(s State, p Plan) Report {
 	s.debts = s.listDebts()
 	r := Report{Environment: s.Environment, Mode: string(s.Mode), At: s.Now, Steps: p.listSteps(), Waits: p.Waits}
+	if pause, paused := s.FindPause(); paused {
+		r.Paused = &pause
+	}
 	for _, source := range s.Sources {
 		r.Sources = append(r.Sources, describeSource(s, p, source))
 		current, _ := source.Current()
@@ -187,10 +199,7 @@ func Describe(s State, p Plan) Report {
 	}
 	for _, b := range s.Buckets {
 		current, _ := b.Current()
-		r.Buckets = append(r.Buckets, BucketReport{
-			Name: b.Want.Name, Secret: cmp.Or(b.Secret, b.Want.Secret), Version: current.ID, Names: b.Want.Names(),
-			Frozen: b.Frozen, LostMemory: b.lostMemory(), Stale: b.Stale(),
-		})
+		r.Buckets = append(r.Buckets, describeBucket(b, current))
 		for _, c := range b.Consumers {
 			r.Consumers = append(r.Consumers, describeConsumer(ConsumerReport{Bucket: b.Want.Name}, c, current.ID))
 		}
@@ -201,6 +210,25 @@ func Describe(s State, p Plan) Report {
 	r.Converged = p.Empty() && len(p.Waits) == 0 &&
 		!slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })
 	return r
+}
+
+func describeBucket(b Bucket, current history.Version) BucketReport {
+	r := BucketReport{
+		Name: b.Want.Name, Secret: cmp.Or(b.Secret, b.Want.Secret), ARN: b.ARN, Version: current.ID, Names: b.Want.Names(),
+		Frozen: b.Frozen, LostMemory: b.lostMemory(), Stale: b.Stale(),
+	}
+	if r.Stale || r.Frozen != "" {
+		r.Has = b.listNamesOf(current)
+	}
+	return r
+}
+
+// listNamesOf returns the names of a version that the manifest gives the bucket: of others nobody knows that they are no
+// values.
+func (b Bucket) listNamesOf(v history.Version) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(b.Contents[v.ID].Values)), func(name string) bool {
+		return !slices.ContainsFunc(b.Entries, func(e manifest.Entry) bool { return e.Name == name })
+	})
 }
 
 func describeSource(s State, p Plan, source Source) SourceReport {

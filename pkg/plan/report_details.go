@@ -60,6 +60,7 @@ type RolloutFailure struct {
 func (c *ConsumerReport) describeRollout(of Consumer) {
 	c.Kind, c.Since, c.RollingTo = of.Kind, of.Since, of.RollingTo
 	c.RollingSince, c.RollsTill, c.NotRolled = of.RollingSince, of.RollsTill, of.NotRolled
+	c.Left, c.Adopted = of.Left, of.Adopted
 	if f := of.Failed; f != nil {
 		c.Failed = &RolloutFailure{Version: f.Version, At: f.At, Reason: f.Reason}
 	}

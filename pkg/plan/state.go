@@ -25,6 +25,8 @@ type State struct {
 	// Explains reports whether the manifest explains that a principal reads a secret, by the secret's name; nil: of nobody.
 	Explains       func(secret, principal string) bool
 	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
+	// Disown has, by consumer, the adopted names that a person asks to give back; all of them where it names none.
+	Disown map[string][]string
 
 	debts []debt // what is owed: listDebts
 }

@@ -194,8 +194,23 @@ func (p Pass) writeBucket(ctx context.Context, w plan.Write) error {
 }
 
 func rollConsumer(ctx context.Context, r plan.Roll, consumers map[string]openConsumer) error {
-	if err := consumers[r.Consumer].Roll(ctx, r.Bucket); err != nil {
+	c := consumers[r.Consumer]
+	if len(r.Disown) > 0 {
+		return disownNames(ctx, c.Consumer, r)
+	}
+	if err := c.Roll(ctx, r.Bucket); err != nil {
 		return fmt.Errorf("roll %s: %w", r.Consumer, err)
+	}
+	return nil
+}
+
+func disownNames(ctx context.Context, c Consumer, r plan.Roll) error {
+	d, can := c.(Disowner)
+	if !can {
+		return fmt.Errorf("disown %s: a consumer of its kind gives nothing back", r.Consumer)
+	}
+	if err := d.Disown(ctx, r.Disown); err != nil {
+		return fmt.Errorf("disown %s: %w", r.Consumer, err)
 	}
 	return nil
 }

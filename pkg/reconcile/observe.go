@@ -45,6 +45,7 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 	o := observer{Pass: p, sources: map[string]bucket.Source{}, frozen: map[string]bool{}}
 	state := plan.State{
 		Environment: p.Environment.Name, Mode: p.Environment.Mode, AcceptRemovals: p.AcceptRemovals,
+		Disown: p.Disown,
 	}
 	err := o.readCurrent(ctx)
 	if err != nil {
@@ -257,7 +258,7 @@ func (o observer) readConsumers(ctx context.Context, s plan.State) map[string]op
 	for i := range s.Buckets {
 		b := &s.Buckets[i]
 		for _, c := range o.Environment.Readers(b.Want.Name) {
-			consumer, seen := o.readStatus(ctx, c, o.openingOf(*b), b.Frozen)
+			consumer, seen := o.readStatus(ctx, c, o.openingFor(c, *b), b.Frozen)
 			all[c.Name] = openConsumer{consumer, b.Want.Name, seen.Deployable}
 			b.Consumers = append(b.Consumers, describeConsumer(c, seen))
 		}
@@ -303,6 +304,18 @@ func (o observer) readStatus(
 
 func unreadConsumer(c manifest.Consumer, err error) plan.Seen {
 	return plan.Seen{Consumer: c.Name, Unread: true, Unknown: err.Error()}
+}
+
+// openingFor is openingOf for a consumer of the manifest, with what it is to adopt.
+func (o observer) openingFor(c manifest.Consumer, b plan.Bucket) Opening {
+	at := o.openingOf(b)
+	if names, asked := o.Adopt[c.Name]; asked {
+		at.Adopt = names
+		if len(names) == 0 {
+			at.Adopt = c.Adoptable()
+		}
+	}
+	return at
 }
 
 func (o observer) openingOf(b plan.Bucket) Opening {

@@ -48,6 +48,13 @@ type Consumer interface {
 	Withdraw(ctx context.Context, versions []string) error
 }
 
+// Disowner is a Consumer that can give adopted names back.
+type Disowner interface {
+	// Disown starts to give these names back to where the consumer had them before, all that are adopted where names is
+	// empty, and does not wait for it. Repeatable: after an error it goes on where it was.
+	Disown(ctx context.Context, names []string) error
+}
+
 // Census finds whatever runs on the environment's secrets, whatever the manifest says. It only reads.
 type Census interface {
 	// Prepare looks at everything, once and afresh, before the consumers are asked: their Status may answer from that.
@@ -80,6 +87,7 @@ type Opening struct {
 	Secret      history.History               // of the bucket it runs on, or the source it reads: its ARN, its labels
 	Key         func(key string) secret.Value // the current value of a canonical key: tokens are read afresh each pass
 	Now         time.Time
+	Adopt       []string                                                                   // names of the manifest's adopt that a person asks this pass to adopt
 	Revisions   bool                                                                       // Seen.Deployable is asked for: something is owed, or is to be withdrawn
 	Content     func(ctx context.Context, version string) (map[string]secret.Value, error) // of a version of its bucket
 }
@@ -96,10 +104,11 @@ type Pass struct {
 	Receipts       ReceiptCensus // may be nil: then nobody looks for receipts at places that the manifest has forgotten
 	Trail          Trail         // may be nil: then nobody reads CloudTrail
 	Advancer       Advancer
-	SignIn         SignIn            // may be nil: then nobody asks sinks about what rotary signs in with
-	Followed       func(plan.Follow) // is called once the withdrawals of a Follow are done; may be nil
-	AcceptRemovals []string          // names that a bucket may lose although their mapping still stands
-	DryRun         bool              // look and plan, change nothing
+	SignIn         SignIn              // may be nil: then nobody asks sinks about what rotary signs in with
+	Followed       func(plan.Follow)   // is called once the withdrawals of a Follow are done; may be nil
+	AcceptRemovals []string            // names that a bucket may lose although their mapping still stands
+	Adopt, Disown  map[string][]string // names that a person asks to adopt, or to give back, by consumer; all where it names none
+	DryRun         bool                // look and plan, change nothing
 }
 
 // Margin is how much of its time a pass keeps back: it starts no write with less left.
@@ -133,7 +142,8 @@ const maxLooks = 3
 // compare-and-swap ends the pass before its next write. A consumer that fails does not keep the others from
 // following: its error comes back with the report, as a *Lagging.
 //
-// A pass that would change something fails with a *manifest.UnbuiltError, and reads nothing, where the manifest asks for
+// A pass over an environment in mode observe, or that a person has paused, looks, plans and changes nothing. One that
+// would change something fails with a *manifest.UnbuiltError, and reads nothing, where the manifest asks for
 // what this version does not do.
 func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	p.Environment = p.Environment.Indexed()
@@ -151,7 +161,7 @@ func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	decided := look{plan.Make(state), state.Now}
 	report := plan.Describe(state, decided.Plan)
 	report.Unbuilt = p.Environment.ListUnbuilt()
-	if looksOnly {
+	if looksOnly || state.LooksOnly() {
 		return report, nil
 	}
 	err = p.applyPlan(ctx, decided, consumers)

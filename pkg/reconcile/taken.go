@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
-	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -23,7 +22,7 @@ func (o observer) takeVersions(ctx context.Context, s plan.State) error {
 			continue
 		}
 		source.Carried = o.carriesCurrent(source.Name)
-		if !o.DryRun && o.Environment.Mode != manifest.Observe {
+		if !o.DryRun && !s.LooksOnly() {
 			o.askTests(inner, s.Now, source)
 		}
 		if err := o.takeVersion(ctx, source); err != nil {

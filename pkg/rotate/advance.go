@@ -20,9 +20,9 @@ import (
 // of the source are owed, that is left to the last of them, because their readers need not accept the next one.
 //
 // The caller has just seen every gate open. Advance reads the labels again and does nothing, without an error, where
-// the version is no longer owed; it fails where AWSCURRENT is not the version the gates were checked against, or
-// where somebody retains the version. Where no deadline of an emergency has passed, it fails too where the version was
-// seen not to be current less than history.LateWrite ago. Where the target sees the credential used, nothing is retired:
+// the version is no longer owed; it fails where AWSCURRENT is not the version the gates were checked against, where
+// somebody retains the version, or while somebody has paused the environment. Where no deadline of an emergency has
+// passed, it fails too where the version was seen not to be current less than history.LateWrite ago. Where the target sees the credential used, nothing is retired:
 // that is remembered in the version's USED label, without an error. Repeatable after a crash at any point; an AWSPENDING that one
 // left comes off.
 func (j Job) Advance(ctx context.Context, a plan.Advance) error {
@@ -81,7 +81,10 @@ func (j Job) lookAtOwed(
 
 func (j Job) mayAdvance(h history.History, owed history.Version, a plan.Advance) error {
 	current, _ := h.Current()
+	pause, paused := plan.FindPause(j.Store.Now(), h)
 	switch {
+	case paused:
+		return fmt.Errorf("retire version %s of %s: the environment is %s", history.Short(owed.ID), j.Source.Name, pause)
 	case current.ID != a.Current:
 		return fmt.Errorf("retire version %s of %s: AWSCURRENT has moved since the gates were checked",
 			history.Short(owed.ID), j.Source.Name)

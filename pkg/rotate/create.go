@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -60,6 +61,10 @@ func (j Job) checkMayCreate(
 	ctx context.Context, h history.History, pending history.Version,
 ) (current history.Version, err error) {
 	current, exists := h.Current()
+	if pause, paused := plan.FindPause(j.Store.Now(), h); paused {
+		return current, &Refused{j.Source.Name,
+			fmt.Sprintf("the environment is %s: rotary resume %s ends that", pause, j.environmentName())}
+	}
 	if !exists {
 		return current, &Refused{j.Source.Name, "it has no value yet: " + j.commandOf("put")}
 	}

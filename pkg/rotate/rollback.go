@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // Timeout is the longest that one request to a rotator may take: the rotate Lambda's timeout.
@@ -34,6 +35,7 @@ type Progress struct {
 //
 //	ROLLBACK is on  | current | what it does
 //	----------------|---------|----------------------------------------------------------------
+//	nothing         | From    | while the environment is paused: Refused
 //	nothing         | From    | put it on Version, which is owed: from now on nobody retires that
 //	Version         | From    | take AWSPENDING off, so that no rotation goes on; wait for Outlast;
 //	                |         | test; swap AWSCURRENT; take ROLLBACK off
@@ -50,6 +52,7 @@ func (j Job) Rollback(ctx context.Context, b Back) (Progress, error) {
 	}
 	holder, begun := h.Labelled(history.Rollback)
 	current, _ := h.Current()
+	pause, paused := plan.FindPause(j.Store.Now(), h)
 	switch {
 	case begun && holder.ID != b.Version:
 		return Progress{}, j.refuseRollback("a rollback to version %s is under way", history.Short(holder.ID))
@@ -58,6 +61,8 @@ func (j Job) Rollback(ctx context.Context, b Back) (Progress, error) {
 	case current.ID != b.From:
 		return Progress{}, j.giveUp(ctx, h, b.Version,
 			j.refuseRollback("version %s has become current since", history.Short(current.ID)))
+	case !begun && paused:
+		return Progress{}, j.refuseRollback("the environment is %s: rotary resume %s ends that", pause, j.environmentName())
 	case !begun:
 		return j.putVeto(ctx, h, b.Version)
 	}

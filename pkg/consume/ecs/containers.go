@@ -46,9 +46,9 @@ func (at place) isOfOthers(container string) bool {
 	return slices.Contains(at.others, container) && !slices.Contains(at.containers, container)
 }
 
-// hasAdopted reports whether a container has one of the names to adopt.
+// hasAdopted reports whether a container has one of the names to adopt, whether or not anybody has adopted it yet.
 func (at place) hasAdopted(c types.ContainerDefinition) bool {
-	return slices.ContainsFunc(at.adopt, func(name string) bool { return nameOrigin(c, name) != "" })
+	return slices.ContainsFunc(slices.Concat(at.permitted, at.adopt), func(name string) bool { return nameOrigin(c, name) != "" })
 }
 
 // missingContainer returns the first container that the manifest names and in does not have; "" where it has all.

@@ -44,6 +44,7 @@ type definitions struct {
 	cache     *Cache
 	clusters  *Clusters // may be nil: then a look asks ECS about its own place alone
 	revisions bool      // Seen.Deployable is asked for
+	adopting  []string  // names that this pass adopts
 }
 
 // Option changes how a driver is opened.
@@ -171,13 +172,18 @@ func (d definitions) listRevisions(ctx context.Context, family string, perPage i
 // deriveRevision returns the ARN of the revision that is base with the bucket pinned: base itself, one that rotary
 // registered before, or a new one.
 func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket.Bucket) (string, error) {
-	want, err := d.at.pinBucket(base, d.by, b.Version, b.Names())
+	want, err := d.at.pinBucket(base, d.by, b.Version, d.at.withoutLeft(base, b.Names()))
 	if err != nil {
 		return "", err
 	}
 	if sameDefinition(base.input, want) {
 		return base.arn, nil
 	}
+	return d.registerDefinition(ctx, want)
+}
+
+// registerDefinition returns the ARN of a revision that rotary registered before and that equals want, or registers one.
+func (d definitions) registerDefinition(ctx context.Context, want sdk.RegisterTaskDefinitionInput) (string, error) {
 	again, err := d.findRegistered(ctx, want)
 	if err != nil || again != "" {
 		return again, err

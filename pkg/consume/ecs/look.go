@@ -174,7 +174,7 @@ func (s *Service) noteMissing(l *serviceSnapshot, reason string) {
 
 // noteService fills in service, or absent and gone.
 func (s *Service) noteService(l *serviceSnapshot, described types.Service) {
-	l.service = described
+	l.service, l.at = described, s.at.withMarks(described.Tags, s.adopting)
 	l.service.Deployments = slices.Clone(described.Deployments)
 	if status := aws.ToString(l.service.Status); status != "ACTIVE" {
 		l.absent, l.gone = fmt.Sprintf("service %s is %s", s, status), status == "INACTIVE"

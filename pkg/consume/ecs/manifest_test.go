@@ -51,7 +51,8 @@ func TestAnEntryFromElsewhereIsReplacedOnceItIsAdopted(t *testing.T) {
 	if err := w.consume.Roll(ctx(), bucketAt(v1, both...)); err == nil || !strings.Contains(err.Error(), "put it under adopt") {
 		t.Fatalf("not adopted: %v", err)
 	}
-	w.openWith(func(e *manifest.ECS) { e.Adopt = []string{"DB_URL", "MODE", "LOG_KEY"} })
+	w.adopt = []string{"DB_URL", "MODE", "LOG_KEY"}
+	w.openWith(func(e *manifest.ECS) { e.Adopt = w.adopt })
 	before := w.readStatus().Rest
 	w.rollAndFinish(v1)
 	if diff := cmp.Diff(append(pinnedEntries(v1), ssm), w.appSecrets()); diff != "" {
@@ -72,7 +73,8 @@ func TestAnEntryFromElsewhereIsReplacedOnceItIsAdopted(t *testing.T) {
 func TestAFailedAdoptionIsRemembered(t *testing.T) {
 	w := newWorld(t)
 	w.createService(w.registerRevision("app:1", "DB_URL=arn:aws:ssm:us-east-1:111111111111:parameter/db"), 1, true)
-	w.openWith(func(e *manifest.ECS) { e.Adopt = []string{"DB_URL"} })
+	w.adopt = []string{"DB_URL"}
+	w.openWith(func(e *manifest.ECS) { e.Adopt = w.adopt })
 	w.broken[v1] = true
 	w.rollTo(v1)
 	w.clock.Advance(30 * time.Minute)

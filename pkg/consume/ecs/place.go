@@ -32,7 +32,8 @@ type place struct {
 	bucketName string
 	bucketARN  string
 	variable   string            // that holds the whole bucket, a bundle; "" where each name has an entry of its own
-	adopt      []string          // names that a container may have from elsewhere, and that rotary replaces
+	permitted  []string          // names that the manifest lets rotary adopt
+	adopt      []string          // those of them that rotary replaces where a container has them from elsewhere
 	versions   []history.Version // of the bucket, as far as they are known
 }
 
@@ -40,7 +41,7 @@ type place struct {
 func newPlace(env *manifest.Environment, c manifest.Consumer, t manifest.Task, b history.History) place {
 	return place{
 		consumer: c.Name, containers: t.Containers, others: env.OtherContainers(c),
-		bucketName: c.Bucket, bucketARN: b.ARN, variable: t.Variable, adopt: t.Adopt, versions: b.Versions,
+		bucketName: c.Bucket, bucketARN: b.ARN, variable: t.Variable, permitted: t.Adopt, adopt: t.Adopt, versions: b.Versions,
 	}
 }
 

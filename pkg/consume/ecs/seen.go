@@ -71,6 +71,8 @@ func (l serviceSnapshot) toSeen(name string) plan.Seen {
 	}
 	if l.byPipeline { // which names it takes, and how, is its pipeline's
 		s.Names, s.Drift = nil, nil
+	} else {
+		s.Left, s.Adopted = l.at.findLeft(l.goalRevision()), l.findAdopted()
 	}
 	switch {
 	case !s.Settled:
@@ -85,6 +87,13 @@ func (l serviceSnapshot) toSeen(name string) plan.Seen {
 		s.RollingTo, s.Waiting = primary.pinnedVersion(), s.Unknown
 	}
 	return s
+}
+
+// findAdopted returns the names that are adopted, sorted.
+func (l serviceSnapshot) findAdopted() (names []string) {
+	return slices.DeleteFunc(slices.Sorted(slices.Values(l.at.adopt)), func(name string) bool {
+		return !isMarked(l.service.Tags, name)
+	})
 }
 
 // runsSince returns when the newest service deployment that succeeded ended; a rollback goes back to what that brought.
@@ -213,7 +222,7 @@ func (at place) unknownReason(r revision) string {
 func (l serviceSnapshot) notRolledReason() string {
 	switch {
 	case !l.byPipeline:
-		return l.at.unplacedReason(l.primaryRevision())
+		return firstNonEmpty(l.at.unplacedReason(l.primaryRevision()), l.at.unadoptedReason(l.environment, l.goalRevision()))
 	case len(l.at.versionsInPlay(l.revisionsInPlay())) == 0 && len(l.at.readPins(l.primaryRevision()).loose) == 0:
 		return fmt.Sprintf("%s, and %s pins no version of bucket %s",
 			l.pipelineReason(), l.primaryRevision(), l.at.bucketName)

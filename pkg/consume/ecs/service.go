@@ -101,8 +101,8 @@ func (s *Service) readSeen(ctx context.Context) (plan.Seen, error) {
 
 // Roll starts a rollout onto version b.Version of the bucket and does not wait for it. It changes the bucket's entries
 // in the task definition that the service has now, registers the result unless that revision exists, and deploys it.
-// Repeatable: a service that is on the version, or on its way, is left alone. It fails where its pipeline deploys it,
-// where it is not known which containers get the bucket, and where somebody else's rollout is in progress, and deploys again over one that slips in. After an error the service is as it was or on its way; Status
+// Repeatable: a service that is on the version, or on its way, is left alone. It fails where its pipeline deploys it, where it has names from elsewhere that nobody
+// has adopted and nothing of the bucket, where it is not known which containers get the bucket, and where somebody else's rollout is in progress, and deploys again over one that slips in. After an error the service is as it was or on its way; Status
 // shows which.
 func (s *Service) Roll(ctx context.Context, b bucket.Bucket) error {
 	if err := s.startRollout(ctx, b); err != nil {
@@ -122,6 +122,10 @@ func (s *Service) startRollout(ctx context.Context, b bucket.Bucket) error {
 	}
 	if why := l.refusalReason(); why != "" {
 		return errors.New(why)
+	}
+	s.at = l.at
+	if err := s.markAdopted(ctx, l); err != nil {
+		return err
 	}
 	return s.rollFrom(ctx, l, b)
 }

@@ -47,6 +47,7 @@ type world struct {
 	history history.History                        // of the bucket
 	cache   *ecs.Cache                             // of the process in which the consumer is opened
 	asked   bool                                   // it is asked what is deployable
+	adopt   []string                               // names that a person asks to adopt
 	broken  map[string]bool                        // images, and bucket versions, with which tasks do not start
 	resolve func(valueFrom string) (string, error) // where not every value is alike
 	hook    func() standin.Hook                    // what lifecycle hooks answer; nil: they have succeeded
@@ -104,7 +105,7 @@ func newWorld(t *testing.T, lists ...sim.Lists) *world {
 func (w *world) openWith(change func(*manifest.ECS)) {
 	at := manifest.ECS{Cluster: "main", Service: "api", Task: manifest.Task{Containers: manifest.Names{"app"}}}
 	change(&at)
-	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, devEnvironment, w.history, w.clock.Now(), ecs.Share(w.cache), ecs.Revisions(w.asked))
+	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, devEnvironment, w.history, w.clock.Now(), ecs.Share(w.cache), ecs.Revisions(w.asked), ecs.Adopting(w.adopt))
 }
 
 var devEnvironment = &manifest.Environment{Name: "dev"}

@@ -41,7 +41,8 @@ type Scope struct {
 	own         string // GitHub's environment, "" for the repository's scope
 	where       string // for people: example/app, environment dev
 	drain       time.Duration
-	adopt       []string
+	permitted   []string // names to adopt, as GitHub has them
+	adopting    []string // those of them that are adopted now
 	client      *client
 	actions     *vault
 	dependabot  *vault // nil where the scope cannot have Dependabot secrets
@@ -59,6 +60,7 @@ type options struct {
 	now       func() time.Time
 	pause     func(context.Context, time.Duration) error
 	previous  func(context.Context, string) (map[string]secret.Value, error)
+	adopting  []string
 }
 
 // URL sets the API's base URL: GitHub Enterprise Server's, or a stand-in's.
@@ -101,7 +103,7 @@ func newScope(
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s := &Scope{name: c.Name, environment: environment, previous: o.previous}
+	s := &Scope{name: c.Name, environment: environment, previous: o.previous, adopting: o.adopting}
 	if err := s.applyManifest(c.GitHub); err != nil {
 		return nil, s.wrapError("open", err)
 	}
@@ -139,7 +141,7 @@ func (s *Scope) applyManifest(g *manifest.GitHub) error {
 		s.drain = DefaultDrain
 	}
 	for _, name := range g.Adopt {
-		s.adopt = append(s.adopt, strings.ToUpper(name))
+		s.permitted = append(s.permitted, strings.ToUpper(name))
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ func (s *Scope) Status(ctx context.Context) (plan.Seen, error) {
 	}
 	if l.receipt == nil {
 		seen.Detail += describeForeign(l)
+		s.fillAdopted(&seen, l)
 		return seen, nil
 	}
 	held, err := s.findVersionsInRuns(ctx, l)
@@ -52,6 +53,7 @@ func (s *Scope) Status(ctx context.Context) (plan.Seen, error) {
 		return plan.Seen{}, s.wrapError("look at", err)
 	}
 	seen = s.fillSeen(seen, l, held)
+	s.fillAdopted(&seen, l)
 	if l.receipt.Done {
 		seen.Detail += s.describeShadows(ctx, seen.Names)
 	}

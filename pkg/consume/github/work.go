@@ -126,7 +126,7 @@ func (s *Scope) refuseConflicts(l scopeState, values map[string]secret.Value) er
 		v, own := s.vaultOf(name)
 		if _, there := l.secrets[name]; !there {
 			all[v]++
-		} else if !l.ownsName(name) && !slices.Contains(s.adopt, own) {
+		} else if !l.ownsName(name) && !s.adopts(own) {
 			foreign = append(foreign, name)
 		}
 	}

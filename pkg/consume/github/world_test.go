@@ -67,7 +67,7 @@ func (w *world) openOver(transport http.RoundTripper) *github.Scope {
 	w.Helper()
 	s, err := github.New(w.consumer, w.environment, secret.New(w.token), w.appID,
 		github.URL("https://github.standin"), github.Transport(transport),
-		github.Clock(w.clock.Now, w.recordWait), github.Previous(w.readPrevious))
+		github.Clock(w.clock.Now, w.recordWait), github.Previous(w.readPrevious), github.Adopting(w.consumer.GitHub.Adopt))
 	if err != nil {
 		w.Fatal(err)
 	}

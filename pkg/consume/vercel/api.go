@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"strings"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -206,6 +207,27 @@ func (c *client) editVariable(ctx context.Context, project, id string, r record)
 		body: map[string]string{"value": r.Value, "comment": r.Comment}, repeatable: true,
 	}, &out)
 	return out, err
+}
+
+// uncommentVariable takes a variable's comment off; its value, type and targets stay. Repeatable.
+func (c *client) uncommentVariable(ctx context.Context, project string, v variable) (variable, error) {
+	var out variable
+	err := c.callAPI(ctx, request{
+		doing:  fmt.Sprintf("take the comment off variable %s of project %s", v.Key, project),
+		method: http.MethodPatch, path: variablesPath("v9", project) + "/" + url.PathEscape(v.ID),
+		body: map[string]string{"comment": ""}, repeatable: true,
+	}, &out)
+	return out, err
+}
+
+// retargetVariable leaves a variable to some of its targets; its value, which nobody reads, type and comment stay.
+// Repeatable.
+func (c *client) retargetVariable(ctx context.Context, project string, v variable, targets []string) error {
+	return c.callAPI(ctx, request{
+		doing:  fmt.Sprintf("leave variable %s of project %s to %s", v.Key, project, strings.Join(targets, ", ")),
+		method: http.MethodPatch, path: variablesPath("v9", project) + "/" + url.PathEscape(v.ID),
+		body: map[string][]string{"target": targets}, repeatable: true,
+	}, nil)
 }
 
 // deleteVariable deletes a variable; one that is gone already is fine. Repeatable.

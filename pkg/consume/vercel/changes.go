@@ -39,6 +39,7 @@ func (c targetWrites) touchProduction() bool {
 //	-----------------------------------|--------------------------|------------------
 //	no receipt                         | refused, unless adopted  | left alone
 //	this environment's receipt         | updated in place         | deleted
+//	none, for several targets, adopted | split: see findSplits    | left alone
 //	this or none, for several targets  | refused: split it first  | refused with a receipt, else left alone
 //	another environment's receipt      | refused                  | refused
 //
@@ -74,9 +75,9 @@ func (p *Project) refuseVariable(b bucket.Bucket, v variable) error {
 	switch {
 	case marked && environment != p.environment:
 		return fmt.Errorf("%s belongs to environment %s: two environments claim one target", at, environment)
-	case wanted && !marked && !slices.Contains(p.spec.Adopt, v.Key):
+	case wanted && !marked && !p.adopts(v.Key):
 		return fmt.Errorf("%s is not rotary's: list it under adopt, or remove it", at)
-	case (wanted || marked) && v.isShared():
+	case (wanted || marked) && v.isShared() && !p.isSplit(b, v):
 		return fmt.Errorf("%s is one variable for several environments: split it into one for each", at)
 	}
 	return nil

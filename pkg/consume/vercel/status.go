@@ -49,6 +49,7 @@ func (p *Project) Status(ctx context.Context) (plan.Seen, error) {
 	p.fillProgress(l, &s)
 	p.fillInPlay(l, &s)
 	p.fillServed(l, &s)
+	p.fillAdopted(l, &s)
 	s.Detail = p.describeDetail(l)
 	return s, nil
 }

@@ -36,6 +36,7 @@ type Project struct {
 	hook        secret.Value
 	api         *client
 	now         func() time.Time
+	adopting    []string // variables to adopt that are adopted now
 }
 
 // Option changes how a Project reaches Vercel.
@@ -111,6 +112,9 @@ func (p *Project) Roll(ctx context.Context, b bucket.Bucket) error {
 		return err
 	}
 	if _, err := p.findSource(seen); err != nil {
+		return err
+	}
+	if err := p.splitVariables(ctx, p.findSplits(b, seen)); err != nil {
 		return err
 	}
 	whole, failed := p.applyWrites(ctx, changes)

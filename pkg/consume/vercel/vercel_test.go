@@ -65,7 +65,7 @@ func (b *bench) openProject(environment manifest.Environment, opts ...Option) *P
 	config := b.config
 	opts = append([]Option{
 		WithBaseURL("https://vercel.standin"), WithTransport(recorded.Over(sim.Transport{Handler: b.Server})),
-		WithClock(b.clock.Now),
+		WithClock(b.clock.Now), WithAdopting(config.Adopt),
 		WithSleep(func(_ context.Context, d time.Duration) error { b.slept = append(b.slept, d); return nil }),
 	}, opts...)
 	p, err := New(manifest.Consumer{Name: "dashboard", Vercel: &config}, environment, secret.New("tok"), opts...)
@@ -252,6 +252,7 @@ func TestAForeignVariableIsRefusedUntilAdopted(t *testing.T) {
 	b.SetByHand("dashboard", "B", production, "theirs")
 	b.wantRefusal(newVersion("v1", "A=a", "B=b"), "variable B", "adopt")
 	b.spec.Adopt = []string{"B"}
+	b.adopting = b.spec.Adopt
 	b.rollAndBuild(newVersion("v1", "A=a", "B=b"))
 	if _, value := b.readLive("B"); value != "b" {
 		t.Error("the adopted variable was not written")

@@ -149,7 +149,6 @@ func TestVariablesOfBranchesAndCustomEnvironmentsAreLeftAlone(t *testing.T) {
 
 func TestAVariableForSeveralEnvironmentsIsRefused(t *testing.T) {
 	for _, v := range []standin.Variable{
-		{Key: "A", Target: []string{preview, production}},
 		{Key: "A", Target: []string{production}, Custom: []string{"env_staging"}},
 		{Key: "A", Target: []string{production, development}, Comment: "rotary production v1"},
 	} {
@@ -336,8 +335,9 @@ func TestACommentThatAPersonEditsMakesTheVariableTheirs(t *testing.T) {
 		}
 		b.wantRefusal(newVersion("v2", "A=a2", "B=b2"), "variable B", "is not rotary's", "adopt")
 		b.spec.Adopt = []string{"B"}
+		b.adopting = b.spec.Adopt
 		b.rollAndBuild(newVersion("v2", "A=a2", "B=b2"))
-		b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true}, "")
+		b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true, Adopted: []string{"B"}}, "")
 	}
 }
 
