@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -34,10 +35,11 @@ var drawn = []weighted{
 // months is the number of rotations in a random schedule, each with what comes with it, ten days apart.
 const months = 3
 
-// Random returns the schedule of a seed: three rotations at least, and thirty days.
+// Random returns the schedule of a seed: three rotations at least, and thirty days. The calls that rotary makes at the same
+// time come in an order of the seed's.
 func Random(seed uint64) Schedule {
 	r := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // it is to be repeated
-	var s Schedule
+	s := Schedule{{Do: fmt.Sprintf("interleave %d", seed+1)}}
 	for range months {
 		s = append(s, randomStep(r, "rotate db"))
 		for range 3 + r.IntN(8) {
