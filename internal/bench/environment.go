@@ -16,6 +16,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/bus"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
 // Settings say how cases are measured.
@@ -61,7 +62,10 @@ func deploy(ctx context.Context, s Settings, keys, services int) (*deployed, err
 }
 
 func (d *deployed) open(ctx context.Context, manifestYAML []byte) (err error) {
-	d.stage, err = stage.Open(ctx, stage.Config{Manifest: manifestYAML, Environment: environment, Dir: d.settings.Dir})
+	d.stage, err = stage.Open(ctx, stage.Config{
+		Manifest: manifestYAML, Environment: environment, Dir: d.settings.Dir,
+		Lists: sim.Lists{Whole: true}, // calls are counted: pages are as long as the vendors make them
+	})
 	if err != nil {
 		return err
 	}

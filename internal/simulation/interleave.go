@@ -32,6 +32,9 @@ func interleaveCalls(w *World, args []string) error {
 	if err != nil {
 		return fmt.Errorf("interleave takes a seed: %w", err)
 	}
+	if w.now.meanwhile {
+		return errNotNow // its own calls are under way
+	}
 	w.threads.rng = nil
 	if seed > 0 {
 		w.threads.rng = rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // it is to be repeated

@@ -117,7 +117,7 @@ func (at Endpoints) listGitHubOptions(now func() time.Time) []github.Option {
 }
 
 func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	options := append(at.listGitHubOptions(func() time.Time { return o.Now }), github.Previous(o.Content))
+	options := append(at.listGitHubOptions(func() time.Time { return o.Now }), github.Previous(o.Content), github.Hints(o.Hints))
 	appID := ""
 	if c.GitHub.SignIn.AppID != "" {
 		appID = secret.Reveal(o.Key(c.GitHub.SignIn.AppID))

@@ -315,7 +315,7 @@ func (o observer) openingOf(b plan.Bucket) Opening {
 
 // openSecret returns what a consumer's driver is opened with, but for the content of its bucket.
 func (o observer) openSecret(h history.History) Opening {
-	return Opening{Environment: o.Environment, Secret: h, Key: o.valueOfKey, Now: o.Store.Now(), Revisions: o.ageing}
+	return Opening{Environment: o.Environment, Secret: h, Key: o.valueOfKey, Now: o.Store.Now(), Revisions: o.ageing, Hints: o.DryRun}
 }
 
 // valueOfKey returns the current value of a canonical key, whichever source declares it.

@@ -81,6 +81,7 @@ type Opening struct {
 	Key         func(key string) secret.Value // the current value of a canonical key: tokens are read afresh each pass
 	Now         time.Time
 	Revisions   bool                                                                       // Seen.Deployable is asked for: something is owed, or is to be withdrawn
+	Hints       bool                                                                       // Seen.Detail is for people who look: it may cost calls
 	Content     func(ctx context.Context, version string) (map[string]secret.Value, error) // of a version of its bucket
 }
 

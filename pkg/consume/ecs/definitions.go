@@ -178,9 +178,11 @@ func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket
 	if sameDefinition(base.input, want) {
 		return base.arn, nil
 	}
-	again, err := d.findRegistered(ctx, want)
-	if err != nil || again != "" {
-		return again, err
+	if d.mayBePinned(b.Version) {
+		again, err := d.findRegistered(ctx, want)
+		if err != nil || again != "" {
+			return again, err
+		}
 	}
 	out, err := d.api.RegisterTaskDefinition(ctx, &want)
 	if err != nil {
@@ -190,6 +192,13 @@ func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket
 		return "", fmt.Errorf("ECS does not say what it registered in family %s", aws.ToString(want.Family))
 	}
 	return *out.TaskDefinition.TaskDefinitionArn, nil
+}
+
+// mayBePinned reports whether a revision may have been registered that pins this version of the bucket: one that did not
+// exist when the pass looked is pinned by none. Where no version is known it may be any.
+func (d definitions) mayBePinned(version string) bool {
+	_, existed := d.bucket.Version(version)
+	return existed || len(d.bucket.Versions) == 0
 }
 
 // findRegistered returns the ARN of one of the family's recentRevisions that rotary registered and that equals want; ""

@@ -47,6 +47,8 @@ type Scope struct {
 	wanted      bool   // the manifest wants Dependabot secrets
 	owner       *organization
 	previous    func(context.Context, string) (map[string]secret.Value, error)
+	hints       bool        // for people who look
+	looked      *scopeState // what Status has read of the scope; nil before, and once it was written
 }
 
 // Option changes how a Scope works.
@@ -58,6 +60,7 @@ type options struct {
 	now       func() time.Time
 	pause     func(context.Context, time.Duration) error
 	previous  func(context.Context, string) (map[string]secret.Value, error)
+	hints     bool
 }
 
 // URL sets the API's base URL: GitHub Enterprise Server's, or a stand-in's.
@@ -79,6 +82,10 @@ func Previous(read func(ctx context.Context, version string) (map[string]secret.
 	return func(o *options) { o.previous = read }
 }
 
+// Hints lets Status ask, for its detail, which names of other levels hide the scope's or are hidden by them. That decides
+// nothing and costs some calls.
+func Hints(asked bool) Option { return func(o *options) { o.hints = asked } }
+
 var repositoryShape = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
 
 // New returns the scope that consumer c of a rotary environment stands for. It makes no call. token is a personal
@@ -98,7 +105,7 @@ func newScope(
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s := &Scope{name: c.Name, environment: environment, previous: o.previous}
+	s := &Scope{name: c.Name, environment: environment, previous: o.previous, hints: o.hints}
 	if err := s.applyManifest(c.GitHub); err != nil {
 		return nil, s.wrapError("open", err)
 	}
