@@ -55,7 +55,7 @@ var directions = []struct {
 	{"pkg/account", []string{"pkg/manifest"}},
 	{"pkg/pipeline", with(pure, "pkg/event", "pkg/rotate", "pkg/metric")},
 	{"pkg/consume", with(pure, "pkg/consume/...", "pkg/reconcile", "pkg/retry", "pkg/httpcall")},
-	{"pkg/consume/...", with(pure, callers...)},
+	{"pkg/consume/...", append(with(pure, callers...), "pkg/parallel")},
 	{"pkg/rotate", pure},
 	{"pkg/operate", with(pure, "pkg/rotate", "pkg/rotate/random")},
 	{"pkg/rotate/rotators", with(pure, "pkg/rotate", "pkg/rotate/...")},
