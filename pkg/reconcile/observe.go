@@ -40,7 +40,8 @@ type observer struct {
 	current map[string]string        // by secret name: the version under AWSCURRENT
 	texts   map[string]secret.Value  // by secret name
 	looked  map[string]described     // by secret name
-	ageing  bool                     // something is owed, or a bucket version has not come to its end
+
+	revisions bool // it matters which versions somebody could deploy
 }
 
 // described is what Secrets Manager answers about a secret, or why it does not.
@@ -76,7 +77,7 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 	if err := o.readAges(ctx, state, state.IsAgeing); err != nil {
 		return state, nil, err
 	}
-	o.ageing = slices.ContainsFunc(state.Buckets, state.IsAgeing)
+	o.revisions = state.NeedsRevisions()
 	consumers := o.lookAround(ctx, &state)
 	if state.HasUnknown() {
 		if err := o.readAges(ctx, state, func(plan.Bucket) bool { return true }); err != nil {
@@ -326,7 +327,7 @@ func (o observer) openingOf(b plan.Bucket) Opening {
 
 // openSecret returns what a consumer's driver is opened with, but for the content of its bucket.
 func (o observer) openSecret(h history.History) Opening {
-	return Opening{Environment: o.Environment, Secret: h, Key: o.valueOfKey, Now: o.Store.Now(), Revisions: o.ageing, Hints: o.DryRun}
+	return Opening{Environment: o.Environment, Secret: h, Key: o.valueOfKey, Now: o.Store.Now(), Revisions: o.revisions, Hints: o.DryRun}
 }
 
 // valueOfKey returns the current value of a canonical key, whichever source declares it.

@@ -12,13 +12,15 @@ const (
 	piecePages = 20        // that a watch reads at once: ten seconds at AWS's pace
 	pieceSpan  = time.Hour // that it tries to read at first
 	leastSpan  = time.Minute
+	wholePages = 4 // with which all that is left is tried to be read at once
 )
 
 // Watch reads the trail forward, a piece at a time, for as long as its function is warm. Events come newest first: a span
-// of time whose events do not fit a piece is tried again in halves.
+// of time whose events do not fit a piece is tried again in halves. Where little is read all of the time is one piece.
 type Watch struct {
 	trail *Trail
 	span  time.Duration
+	busy  bool // more is read than wholePages hold
 	kept  time.Time
 }
 
@@ -30,6 +32,14 @@ func NewWatch(t *Trail) *Watch { return &Watch{trail: t, span: pieceSpan} }
 // read before it counts.
 func (w *Watch) ReadForward(ctx context.Context, from, to time.Time) (reads []trail.Read, until time.Time, err error) {
 	pages := piecePages
+	if to.Sub(from) > w.span && !w.busy {
+		few := wholePages
+		some, err := w.trail.readsWithin(ctx, from, to, &few)
+		if !errors.Is(err, ErrTooMany) {
+			return some, laterUnless(err, from, to), err
+		}
+		w.busy, pages = true, pages-wholePages
+	}
 	for from.Before(to) {
 		end := from.Add(w.span)
 		if end.After(to) {
@@ -49,6 +59,14 @@ func (w *Watch) ReadForward(ctx context.Context, from, to time.Time) (reads []tr
 		reads, from = append(reads, some...), end
 	}
 	return reads, from, nil
+}
+
+// laterUnless returns to, or from where there is an error.
+func laterUnless(err error, from, to time.Time) time.Time {
+	if err != nil {
+		return from
+	}
+	return to
 }
 
 // Kept returns what Keep noted last; zero at first.
