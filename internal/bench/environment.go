@@ -99,9 +99,9 @@ func (d *deployed) open(ctx context.Context, manifestYAML []byte) (err error) {
 }
 
 // deployLambdas deploys the pipeline with the proxies' addresses. The Lambdas start anew.
-func (d *deployed) deployLambdas(ctx context.Context, manifestYAML []byte, githubPause string) error {
+func (d *deployed) deployLambdas(ctx context.Context, manifestYAML []byte, pause string) error {
 	env := maps.Clone(d.proxies.env)
-	env["ROTARY_GITHUB_PAUSE"] = githubPause
+	env["ROTARY_GITHUB_PAUSE"], env["ROTARY_ECS_PAUSE"] = pause, pause
 	timeout := d.settings.Timeout
 	if timeout == 0 {
 		timeout = deployedTimeout

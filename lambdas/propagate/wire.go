@@ -27,7 +27,7 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	schedule := pipeline.NewSchedule(env, scheduler.NewFromConfig(cfg), os.Getenv("ROTARY_QUEUE_ARN"),
 		os.Getenv("ROTARY_SCHEDULER_ROLE_ARN"))
 	sinks := consume.FromEnv(os.Getenv)
-	clusters := consume.Clusters(cfg, env)
+	clusters := consume.Clusters(cfg, env, sinks)
 	open, signIn := consume.Opener(cfg, sinks, clusters), consume.SignIn(cfg, sinks)
 	receipts := consume.Receipts(env, sinks)
 	h := handler{

@@ -48,6 +48,7 @@ type Clusters struct {
 	environment *manifest.Environment
 	cache       *Cache
 	tagged      clusterFinder // may be nil
+	rates       *Rates        // of client; may be nil
 
 	now      time.Time
 	readers  []readerAt
@@ -66,6 +67,20 @@ type readerAt struct {
 // NewClusters returns the clusters of an environment. It calls nothing. tagged may be nil.
 func NewClusters(client clusterAPI, tagged clusterFinder, env *manifest.Environment, cache *Cache) *Clusters {
 	return &Clusters{client: client, environment: env, cache: cache, tagged: tagged}
+}
+
+// WithRates notes the rates that the client keeps, for the other clients of the same passes.
+func (c *Clusters) WithRates(r *Rates) *Clusters {
+	c.rates = r
+	return c
+}
+
+// Rates returns the rates that WithRates has noted; new ones where it has not.
+func (c *Clusters) Rates() *Rates {
+	if c.rates == nil {
+		c.rates = NewRates(nil)
+	}
+	return c.rates
 }
 
 // Prepare looks at every cluster in which the manifest has a consumer, or buckets remember one, or something carries the

@@ -26,6 +26,7 @@ const writeSpacing = time.Second
 type client struct {
 	requests *gh.Client // makes requests and sends none
 	caller   httpcall.Caller
+	pacer    pacer // of writes; nil: writeSpacing before each
 	token    func(context.Context) (secret.Value, error)
 }
 
@@ -35,8 +36,18 @@ func newClient(o options) (client, error) {
 	if err != nil {
 		return client{}, errors.New("the API's URL is not a URL")
 	}
-	return client{requests: requests, caller: httpcall.Caller{
-		Transport: o.transport, Wait: o.pause, Limit: readRateLimit,
+	limit := readRateLimit
+	if o.pacer != nil {
+		limit = func(r *httpcall.Response, try int) (time.Duration, bool) {
+			wait, limited := readRateLimit(r, try)
+			if limited {
+				o.pacer.NoteThrottled()
+			}
+			return wait, limited
+		}
+	}
+	return client{requests: requests, pacer: o.pacer, caller: httpcall.Caller{
+		Transport: o.transport, Wait: o.pause, Limit: limit,
 		Tries: 4, Timeout: 30 * time.Second, LongestWait: 2 * time.Minute, LargestBody: 16 << 20,
 	}}, nil
 }
@@ -81,13 +92,20 @@ func (c *client) buildRequest(ctx context.Context, q request) (*http.Request, er
 	return req, nil
 }
 
-// callPaced is callAPI after the pause that GitHub asks for between writes.
+// callPaced is callAPI at the pace that GitHub asks for of writes.
 func (s *Scope) callPaced(ctx context.Context, q request) error {
-	if err := s.client.caller.Wait(ctx, writeSpacing); err != nil {
+	if err := s.client.waitForTurn(ctx); err != nil {
 		return fmt.Errorf("%s: %w", q.doing, err)
 	}
 	_, err := s.client.callAPI(ctx, q)
 	return err
+}
+
+func (c *client) waitForTurn(ctx context.Context) error {
+	if c.pacer != nil {
+		return c.pacer.Wait(ctx)
+	}
+	return c.caller.Wait(ctx, writeSpacing)
 }
 
 // parseRefusal returns go-github's error for an answer; nil for one of success.

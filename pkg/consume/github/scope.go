@@ -61,7 +61,17 @@ type options struct {
 	pause     func(context.Context, time.Duration) error
 	previous  func(context.Context, string) (map[string]secret.Value, error)
 	hints     bool
+	pacer     pacer
 }
+
+// pacer decides when the next write may be made; *pace.Pace is one.
+type pacer interface {
+	Wait(ctx context.Context) error
+	NoteThrottled()
+}
+
+// Paced sets the pace of writes, which several scopes may share. Without it there is a second before each.
+func Paced(p pacer) Option { return func(o *options) { o.pacer = p } }
 
 // URL sets the API's base URL: GitHub Enterprise Server's, or a stand-in's.
 func URL(base string) Option { return func(o *options) { o.url = base } }
