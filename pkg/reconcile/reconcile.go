@@ -107,7 +107,7 @@ type Pass struct {
 const Margin = 20 * time.Second
 
 // ErrOutOfTime is returned by a pass that stopped before it was done. What it did stands; the next pass goes on.
-var ErrOutOfTime = errors.New("out of time: the next pass goes on from here")
+var ErrOutOfTime = errors.New("out of time: the next pass goes on")
 
 // Lagging is the error of a pass in which everything was done but what some consumers, or the retirement of some
 // sources, refused. The other ones followed; the next pass tries the rest again.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/rotary-secrets/rotary/pkg/parallel"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -31,8 +32,16 @@ func rollConsumers(ctx, inner context.Context, rolls []plan.Roll, consumers map[
 	errs := make([]error, len(rolls))
 	parallel.Gather(ctx, len(kinds), func(_ context.Context, k int) error {
 		ofKind := byKind[kinds[k]]
+		var over atomic.Bool // none of this kind is begun any more
 		parallel.Gather(ctx, len(ofKind), func(_ context.Context, i int) error {
-			errs[ofKind[i]] = rollConsumer(ctx, inner, rolls[ofKind[i]], consumers)
+			err := ErrOutOfTime
+			if !over.Load() {
+				err = rollConsumer(ctx, inner, rolls[ofKind[i]], consumers)
+			}
+			if isOutOfTime(err) {
+				over.Store(true)
+			}
+			errs[ofKind[i]] = err
 			return nil
 		})
 		return nil
@@ -50,20 +59,26 @@ func rollConsumer(ctx, inner context.Context, r plan.Roll, consumers map[string]
 	return nil
 }
 
-// noteRolls notes which rolls failed, in the order of the plan, and where some were not begun how many were and with whom
-// the next pass goes on.
+// isOutOfTime reports whether something was not begun, or was cut off, because the time is over: a turn at a sink's rate
+// would have come too late for it.
+func isOutOfTime(err error) bool {
+	return errors.Is(err, ErrOutOfTime) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// noteRolls notes which rolls failed, in the order of the plan, and where the time was not enough for some how many were
+// done and with whom the next pass goes on.
 func (s *steps) noteRolls(rolls []plan.Roll, errs []error) {
 	var left []string
 	for i, err := range errs {
 		switch {
-		case errors.Is(err, ErrOutOfTime):
+		case isOutOfTime(err):
 			left = append(left, rolls[i].Consumer)
 		case err != nil:
 			s.failed = append(s.failed, err)
 		}
 	}
 	if len(left) > 0 {
-		s.stopped = fmt.Errorf("%w: rolled %d of %d, the next pass goes on with %s",
+		s.stopped = fmt.Errorf("%w: rolled %d of %d, and it begins with %s",
 			ErrOutOfTime, len(rolls)-len(left), len(rolls), nameSome(left))
 	}
 }

@@ -255,7 +255,9 @@ func (c *Clusters) readCluster(ctx context.Context, l *clusterLook, wanted []str
 		l.tasks, l.stopped, err = listKnownTasks(ctx, c.client, sdk.ListTasksInput{Cluster: &l.name})
 		return err
 	}, func(ctx context.Context) error {
-		l.readAllBriefs(ctx, c, deployed)
+		bounded, cancel := contextOfHalf(ctx)
+		defer cancel()
+		l.readAllBriefs(bounded, c, deployed)
 		return nil
 	})
 	if err != nil {
@@ -265,7 +267,16 @@ func (c *Clusters) readCluster(ctx context.Context, l *clusterLook, wanted []str
 	return err
 }
 
-// readAllBriefs reads the deployments of services.
+// contextOfHalf returns a context that ends when half of the time that ctx has left is over.
+func contextOfHalf(ctx context.Context) (context.Context, context.CancelFunc) {
+	if end, bounded := ctx.Deadline(); bounded {
+		return context.WithTimeout(ctx, time.Until(end)/2)
+	}
+	return context.WithCancel(ctx)
+}
+
+// readAllBriefs reads the deployments of services. Those that it has no time for are not known in this pass, and the others
+// are: what is read is kept, so that the next one has the time.
 func (l *clusterLook) readAllBriefs(ctx context.Context, c *Clusters, services []types.Service) {
 	all := make([]listedBriefs, len(services))
 	parallel.Gather(ctx, len(services), func(ctx context.Context, i int) error {
