@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"net/http"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // fleet is an environment of many services, with passes of the deployed timeout at the documented rates, by the clock of a
-// synctest bubble.
+// synctest bubble. The stand-in is opened outside of it: it waits for files.
 type fleet struct {
 	t        *testing.T
 	stage    *stage.Stage
@@ -92,7 +93,7 @@ func (f *fleet) settle() {
 	f.t.Fatal("it does not settle")
 }
 
-// countFollowed returns how many services are deployed, or being deployed, with the newest version of their bucket.
+// countUpdated returns how many services are deployed, or being deployed, with the newest version of their bucket.
 func (f *fleet) countUpdated() int {
 	updated := map[string]bool{}
 	for _, c := range f.stage.Tap.Calls() {
@@ -124,6 +125,13 @@ func (f *fleet) changeOne(passes int) (rolled []int) {
 		rolled = append(rolled, done-before)
 		f.t.Logf("pass %d: %s, rolled %d, %d calls so far, %v", len(rolled), took.Round(time.Second), done-before, len(f.stage.Tap.Calls()), err)
 		f.checkPass(took, done, err)
+		if os.Getenv("DEBUGOPS") != "" {
+			n := map[string]int{}
+			for _, c := range f.stage.Tap.Calls() {
+				n[fmt.Sprintf("%s %d", c.Operation, c.Status)]++
+			}
+			f.t.Log(n)
+		}
 		time.Sleep(time.Minute) // when the next pass comes
 		f.stage.Advance(took + time.Minute)
 	}
@@ -139,7 +147,7 @@ func (f *fleet) checkPass(took time.Duration, done int, err error) {
 	if done == f.services {
 		return
 	}
-	if !errors.Is(err, reconcile.ErrOutOfTime) || !strings.Contains(err.Error(), fmt.Sprintf("rolled ")) || !strings.Contains(err.Error(), " more") {
+	if !errors.Is(err, reconcile.ErrOutOfTime) || !strings.Contains(err.Error(), "rolled ") || !strings.Contains(err.Error(), " more") {
 		f.t.Errorf("%d of %d services are rolled, and the pass says %v", done, f.services, err)
 	}
 }
@@ -147,8 +155,9 @@ func (f *fleet) checkPass(took time.Duration, done int, err error) {
 // Two hundred services are rolled in one pass of the deployed function, though every call takes 200 ms: ECS's rate for new
 // task definitions decides, one a second after the first twenty.
 func TestTwoHundredServicesFollowInOnePass(t *testing.T) {
+	f := openFleet(t, 200, 200*time.Millisecond)
 	synctest.Test(t, func(t *testing.T) {
-		f := openFleet(t, 200, 200*time.Millisecond)
+		f.t = t
 		if rolled := f.changeOne(3); len(rolled) != 1 || rolled[0] != 200 {
 			t.Errorf("the passes rolled %v services, want all 200 in the first", rolled)
 		}
@@ -161,8 +170,9 @@ func TestAThousandServicesFollowPassByPass(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some seconds of computing")
 	}
+	f := openFleet(t, 1000, 50*time.Millisecond)
 	synctest.Test(t, func(t *testing.T) {
-		f := openFleet(t, 1000, 50*time.Millisecond)
+		f.t = t
 		rolled := f.changeOne(8)
 		all := 0
 		for i, n := range rolled {
