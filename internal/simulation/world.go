@@ -23,6 +23,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/parallel"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -38,6 +39,8 @@ type World struct {
 	definitions *ecsdriver.Cache    // of what drivers of ECS have learned
 	clusters    *ecsdriver.Clusters // the look at them, of the environment clustersOf
 	clustersOf  *manifest.Environment
+	memory      *reconcile.Memory // of the environment memoryOf
+	memoryOf    *manifest.Environment
 
 	databases map[string]*database // by source
 	vendors   map[string]*vendor   // by source

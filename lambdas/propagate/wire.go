@@ -43,10 +43,11 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	if env.ReadersRule != manifest.ReadersIgnore && env.Mode != manifest.Observe && !h.looksOnly {
 		watch = lookup.NewWatch(lookup.New(cfg, lookup.FromEnv(os.Getenv)))
 	}
+	memory := new(reconcile.Memory)
 	h.pass = func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
 		return reconcile.Pass{
 			Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)),
-			Open: open, Census: clusters, Receipts: receipts, Trail: watch, Advancer: invoke, SignIn: signIn,
+			Open: open, Census: clusters, Receipts: receipts, Trail: watch, Memory: memory, Advancer: invoke, SignIn: signIn,
 			Followed: h.logFollowed, AcceptRemovals: accept, DryRun: dryRun,
 		}.Run(ctx)
 	}

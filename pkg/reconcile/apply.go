@@ -332,11 +332,11 @@ func (p Pass) advanceFresh(ctx, inner context.Context, d *look, a plan.Advance) 
 		return err
 	}
 	if p.Store.Now().Sub(d.taken) > history.LookFresh {
-		state, _, err := p.observe(inner)
+		seen, err := p.observe(inner, true)
 		if err != nil {
 			return fmt.Errorf("look again before retiring version %s of %s: %w", history.Short(a.Version), a.Source, err)
 		}
-		*d = look{plan.Make(state), state.Now}
+		*d = look{plan.Make(seen.State), seen.Now}
 		if err := checkTimeLeft(ctx); err != nil {
 			return err
 		}

@@ -50,44 +50,73 @@ type described struct {
 	err error
 }
 
-// observe reads everything: sources, buckets, consumers, and, where a retirement is owed, what the versions in
-// question hold. The number of calls depends on the number of secrets and consumers, never on the number of keys.
-func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer, error) {
-	o := observer{Pass: p, sources: map[string]bucket.Source{}, frozen: map[string]bool{}}
-	state := plan.State{
-		Environment: p.Environment.Name, Mode: p.Environment.Mode, AcceptRemovals: p.AcceptRemovals,
+// observation is what one look has read, and the plan that is made from it.
+type observation struct {
+	plan.State
+	consumers map[string]openConsumer
+	reused    reuse
+	plan      plan.Plan
+}
+
+// reuse is what a look takes from the memory.
+type reuse int
+
+const (
+	reusedNothing reuse = iota
+	reusedLists         // of versions of sources
+	reusedBuckets       // and descriptions of buckets
+)
+
+// decideReuse returns what this look may take from the memory.
+func (o observer) decideReuse(now time.Time) reuse {
+	switch {
+	case !o.Memory.isRecent(now) || len(o.unread) > 0:
+		return reusedNothing
+	case o.Memory.hasSameCurrent(o.current):
+		return reusedBuckets
 	}
+	return reusedLists
+}
+
+// observe reads everything, or where it need not be whole what has moved since the memory: sources, buckets, consumers, and, where a retirement is owed, what the versions in
+// question hold. The number of calls depends on the number of secrets and consumers, never on the number of keys.
+func (p Pass) observe(ctx context.Context, whole bool) (observation, error) {
+	o := observer{Pass: p, sources: map[string]bucket.Source{}, frozen: map[string]bool{}}
+	seen := observation{State: plan.State{
+		Environment: p.Environment.Name, Mode: p.Environment.Mode, AcceptRemovals: p.AcceptRemovals,
+	}}
+	state := &seen.State
 	err := o.readCurrent(ctx)
 	if err != nil {
-		return state, nil, err
+		return seen, err
 	}
 	state.Now = p.Store.Now() // of the first answer: what changes during the look may not be in it
-	if err := o.describeSecrets(ctx); err != nil {
-		return state, nil, err
+	if !whole {
+		seen.reused = o.decideReuse(state.Now)
+	}
+	if err := o.describeSecrets(ctx, seen.reused); err != nil {
+		return seen, err
 	}
 	if state.Sources, err = o.readSources(); err != nil {
-		return state, nil, err
+		return seen, err
 	}
-	if err := o.takeVersions(ctx, state); err != nil {
-		return state, nil, err
+	if err := o.takeVersions(ctx, *state); err != nil {
+		return seen, err
 	}
 	if state.Buckets, err = o.readBuckets(ctx, state.Sources); err != nil {
-		return state, nil, err
+		return seen, err
 	}
-	if err := o.readAges(ctx, state, state.IsAgeing); err != nil {
-		return state, nil, err
+	if err := o.readAges(ctx, *state, state.IsAgeing); err != nil {
+		return seen, err
 	}
 	o.revisions = state.NeedsRevisions()
-	consumers := o.lookAround(ctx, &state)
+	seen.consumers = o.lookAround(ctx, state)
 	if state.HasUnknown() {
-		if err := o.readAges(ctx, state, func(plan.Bucket) bool { return true }); err != nil {
-			return state, nil, err
+		if err := o.readAges(ctx, *state, func(plan.Bucket) bool { return true }); err != nil {
+			return seen, err
 		}
 	}
-	if err := o.readOwed(ctx, state); err != nil {
-		return state, nil, err
-	}
-	return state, consumers, nil
+	return seen, o.readOwed(ctx, *state)
 }
 
 // readCurrent reads what is current in every secret. It fails where Secrets Manager does: a secret that cannot be read
@@ -115,13 +144,19 @@ func (o observer) secretNames() []string {
 
 // describeSecrets reads the labels of every source and bucket, many at a time. It fails where Secrets Manager does: the
 // trouble of one secret is noted.
-func (o *observer) describeSecrets(ctx context.Context) error {
+func (o *observer) describeSecrets(ctx context.Context, r reuse) error {
 	names := o.secretNames()
 	all := make([]described, len(names))
 	err := parallel.All(ctx, len(names), func(ctx context.Context, i int) error {
 		look := o.Store.LookAll
-		if i >= len(o.Environment.Sources) {
+		switch isBucket := i >= len(o.Environment.Sources); {
+		case isBucket && r == reusedBuckets:
+			all[i].History = o.Memory.kept[names[i]]
+			return nil
+		case isBucket:
 			look = o.Store.Look
+		case r != reusedNothing:
+			look = o.lookAgain
 		}
 		h, err := look(ctx, names[i])
 		if all[i] = (described{h, err}); isUnreadable(err) {
