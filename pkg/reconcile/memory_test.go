@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -82,5 +83,45 @@ func TestNothingEndsByWhatIsRemembered(t *testing.T) {
 	}
 	if !ended {
 		t.Error("nothing was withdrawn or retired")
+	}
+}
+
+// calmDown puts values and runs passes until there is nothing to do, to wait for, or to forget.
+func (b *bench) calmDown() {
+	b.t.Helper()
+	for _, s := range b.env.Sources {
+		b.change(s.Name)
+	}
+	b.converge()
+	if !b.mustRun().Converged {
+		b.t.Fatal("it is not calm")
+	}
+}
+
+// Where only a consumer has moved, its bucket is described before it is rolled.
+func TestABucketIsDescribedBeforeItsConsumerIsRolled(t *testing.T) {
+	b := start(t, feeding)
+	b.pass.Memory = new(reconcile.Memory)
+	b.calmDown()
+	b.sinks["web"].running = ""
+	calls, report := b.runCounted()
+	if want := len(b.env.Sources) + len(b.env.Buckets); calls["DescribeSecret"] < want {
+		t.Errorf("%v follows a look with %v", doing(report), calls)
+	}
+	if !slices.Contains(doing(report), "roll web") {
+		t.Errorf("the pass does %v", doing(report))
+	}
+}
+
+// A label that somebody has put on a source shows in its description, and its versions are listed again.
+func TestASourceWithAnotherLabelIsReadWhole(t *testing.T) {
+	b := start(t, feeding)
+	b.pass.Memory = new(reconcile.Memory)
+	b.calmDown()
+	b.countOperations()
+	name := b.env.Sources[0].Secret
+	b.relabel(name, "theirs", b.current(name), "")
+	if calls := b.countOperations(); calls["ListSecretVersionIds"] == 0 {
+		t.Errorf("the calls are %v", calls)
 	}
 }

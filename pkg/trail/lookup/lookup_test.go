@@ -247,3 +247,17 @@ func TestAWatchGoesForward(t *testing.T) {
 		t.Errorf("%d pieces (-all at once +piece by piece):\n%s", pieces, diff)
 	}
 }
+
+// Where little is read, all of the time since a function has started anew is looked up at once.
+func TestAQuietDayTakesTwoLookups(t *testing.T) {
+	w := open(t, sim.Lists{Whole: true})
+	w.Advance(24 * time.Hour)
+	for hours, want := range map[int]int{24: 2, 1: 2} {
+		w.waits = 0
+		to := w.Clock.Now()
+		_, until, err := lookup.NewWatch(w.trail()).ReadForward(t.Context(), to.Add(-time.Duration(hours)*time.Hour), to)
+		if err != nil || !until.Equal(to) || w.waits != want {
+			t.Errorf("%d hours take %d lookups, until %s: %v", hours, w.waits, until, err)
+		}
+	}
+}

@@ -20,7 +20,6 @@ const (
 type Watch struct {
 	trail *Trail
 	span  time.Duration
-	busy  bool // more is read than wholePages hold
 	kept  time.Time
 }
 
@@ -32,13 +31,13 @@ func NewWatch(t *Trail) *Watch { return &Watch{trail: t, span: pieceSpan} }
 // read before it counts.
 func (w *Watch) ReadForward(ctx context.Context, from, to time.Time) (reads []trail.Read, until time.Time, err error) {
 	pages := piecePages
-	if to.Sub(from) > w.span && !w.busy {
+	if to.Sub(from) > w.span {
 		few := wholePages
 		some, err := w.trail.readsWithin(ctx, from, to, &few)
 		if !errors.Is(err, ErrTooMany) {
 			return some, laterUnless(err, from, to), err
 		}
-		w.busy, pages = true, pages-wholePages
+		pages -= wholePages
 	}
 	for from.Before(to) {
 		end := from.Add(w.span)
