@@ -100,7 +100,7 @@ func (d *deployed) open(ctx context.Context, manifestYAML []byte) (err error) {
 
 // warmUp runs passes until the function has caught up with the trail: a day of the fixture's own reads.
 func (d *deployed) warmUp(ctx context.Context) error {
-	for range 10 {
+	for range 40 {
 		d.stage.Tap.Reset()
 		if err := d.runPass(ctx, []byte(sweepEvent)); err != nil {
 			return err
@@ -109,7 +109,7 @@ func (d *deployed) warmUp(ctx context.Context) error {
 			return nil
 		}
 	}
-	return errors.New("after ten passes the function still reads the trail")
+	return errors.New("after forty passes the function still reads the trail")
 }
 
 // deployLambdas deploys the pipeline with the proxies' addresses. The Lambdas start anew.
