@@ -20,6 +20,7 @@ const (
 type Watch struct {
 	trail *Trail
 	span  time.Duration
+	busy  bool // the last piece did not have all that was left
 	kept  time.Time
 }
 
@@ -31,7 +32,7 @@ func NewWatch(t *Trail) *Watch { return &Watch{trail: t, span: pieceSpan} }
 // read before it counts.
 func (w *Watch) ReadForward(ctx context.Context, from, to time.Time) (reads []trail.Read, until time.Time, err error) {
 	pages := piecePages
-	if to.Sub(from) > w.span {
+	if to.Sub(from) > w.span && !w.busy {
 		few := wholePages
 		some, err := w.trail.readsWithin(ctx, from, to, &few)
 		if !errors.Is(err, ErrTooMany) {
@@ -39,6 +40,7 @@ func (w *Watch) ReadForward(ctx context.Context, from, to time.Time) (reads []tr
 		}
 		pages -= wholePages
 	}
+	w.busy = true
 	for from.Before(to) {
 		end := from.Add(w.span)
 		if end.After(to) {
@@ -57,6 +59,7 @@ func (w *Watch) ReadForward(ctx context.Context, from, to time.Time) (reads []tr
 		}
 		reads, from = append(reads, some...), end
 	}
+	w.busy = false
 	return reads, from, nil
 }
 
