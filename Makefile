@@ -31,11 +31,12 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 
 # What the race detector looks at: packages that start a goroutine, share something between goroutines, or run tests side by
 # side. It leaves out what waits for the servers of databases, and what it would slow down without seeing more. Of the
-# simulation it looks at a sample: worlds share nothing but what they are made of. Of ECS's driver and the command line it
-# looks at the tests in which something is shared.
+# simulation it looks at a sample: worlds share nothing but what they are made of. Of ECS's driver, the command line, a pass
+# and what is tested end to end it looks at the tests in which something is shared; make race-whole at every one.
 concurrent := \bgo func|\.Go\(|\bsync\.|\batomic\.|\bt\.Parallel\(
-alone      := cmd/rotary|internal/(arch|bench|contract/.*|moto|mutants|rehearsal|simulation.*|stage/played)|pkg/(manifest|credential|consume/ecs|settings)|pkg/rotate/(httpapi|mysql|postgres|random|sqluser)
-sampled    := TestOneFault|TestDriversOfOneProcess|TestTheStandin
+alone      := cmd/rotary|internal/(arch|bench|contract/.*|e2e|moto|mutants|rehearsal|simulation.*|stage/played)|pkg/(manifest|credential|consume/ecs|reconcile|settings)|pkg/rotate/(httpapi|mysql|postgres|random|sqluser)
+sampled    := TestOneFault|TestDriversOfOneProcess|TestTheStandin|TestHoweverAnEvent|TestStory14|TestTheArticle|TestTheExampleConverges
+shared     := ./internal/simulation ./internal/e2e ./pkg/consume/ecs ./pkg/reconcile ./cmd/rotary
 raced       = $$(grep -rlE '$(concurrent)' --include='*.go' cmd internal lambdas pkg | xargs -n1 dirname | sort -u | \
 	grep -vE '/testdata/|^($(alone))$$' | sed 's|^|./|')
 
@@ -60,7 +61,7 @@ endef
 # What make test does, in this order. Each test runs once, but for the sample of the simulation.
 checks := contracts databases shells check race rest settings infra
 
-.PHONY: help manifest build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench bench-e2e sim exhaust fuzz cover mutants contracts settings databases shells clean
+.PHONY: help manifest build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race race-whole lint bench bench-e2e sim exhaust fuzz cover mutants contracts settings databases shells clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -160,12 +161,15 @@ race: ## the race detector on what is concurrent; needs a C compiler
 		echo "test     with the race detector"; \
 		export CGO_ENABLED=1; \
 		$(call gotestsum) -race -timeout 30m $(raced) && \
-		$(call gotestsum) -race -timeout 30m -run '$(sampled)' ./internal/simulation ./pkg/consume/ecs ./cmd/rotary; \
+		$(call gotestsum) -race -timeout 30m -run '$(sampled)' $(shared); \
 	elif [ "$(REQUIRE_ALL)" = 1 ]; then \
 		echo "race: no C compiler"; exit 1; \
 	else \
 		echo "skip     race detector: no C compiler"; \
 	fi
+
+race-whole: ## the race detector on every test but those of the simulation, which are sampled: an hour
+	@CGO_ENABLED=1 $(call gotestsum) -race -timeout 3h ./...
 
 rest: ## the tests that race leaves out; all of them where it cannot run
 	@echo "test     without the race detector"

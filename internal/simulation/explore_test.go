@@ -102,7 +102,7 @@ func each(all iter.Seq[Schedule], n int) iter.Seq[Schedule] {
 // TestRandomSchedulesEndWell plays random changes, deployments, rotations and faults, a month each; make sim plays
 // more.
 func TestRandomSchedulesEndWell(t *testing.T) {
-	failures, err := Seeds(t.Context(), *from, max(*seeds*11/stride, 4), *less)
+	failures, err := Seeds(t.Context(), *from, max(*seeds*44/stride, 4), *less)
 	if err != nil {
 		t.Fatal(err)
 	}

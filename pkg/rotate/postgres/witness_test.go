@@ -140,7 +140,6 @@ func acceptedSession(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close(t.Context())
 	one := w.as("worker", owed)
 	e := sqluser.Retirement{EndSessions: true, Witness: unaccepted(time.Hour)}
 	if deed, asked := endAccepted(e, literal(user)); asked {
@@ -151,6 +150,7 @@ func acceptedSession(t *testing.T, w *world) {
 	if err := s.do(t.Context(), deed); !asked || err != nil || one.Ping(t.Context()) != nil {
 		t.Errorf("asked: %v, %v; the session lives: %v", asked, err, one.Ping(t.Context()) == nil)
 	}
+	s.Close(t.Context()) // endAs waits until rotary has no session any more
 	if used := w.endAs(w.rotator(endSessions), owed, e.Witness); used == nil {
 		t.Error("what began after the acceptance is no veto")
 	}
