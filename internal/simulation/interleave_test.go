@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -44,4 +45,23 @@ func operationsOf(trace []string) (all []string) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// Whatever order the calls of every scenario come in, it ends well.
+func TestEveryScenarioEndsWellInAnotherOrder(t *testing.T) {
+	for i, s := range Scenarios() {
+		if *every > 1 && i%4 != 0 && *only == "" {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			step := Step{Do: fmt.Sprintf("interleave %d", i+1)}
+			w, err := s.withSchedule(append(Schedule{step}, s.Schedule...)).Run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range w.Violations {
+				t.Errorf("%s: %s", step.Do, v)
+			}
+		})
+	}
 }
