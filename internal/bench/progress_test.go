@@ -27,8 +27,12 @@ type slow struct {
 }
 
 func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
-	time.Sleep(s.latency)
-	return s.next.RoundTrip(r)
+	select {
+	case <-time.After(s.latency):
+		return s.next.RoundTrip(r)
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 }
 
 // fleet is an environment of many services, with passes of the deployed timeout at the documented rates, by the clock of a
@@ -124,7 +128,7 @@ func (f *fleet) changeOne(passes int) (rolled []int) {
 		rolled = append(rolled, done-before)
 		f.t.Logf("pass %d: %s, rolled %d, %d calls so far, %v", len(rolled), took.Round(time.Second), done-before, len(f.stage.Tap.Calls()), err)
 		f.checkPass(took, done, err)
-		time.Sleep(time.Minute) // when the next pass comes
+		<-time.After(time.Minute) // when the next pass comes
 		f.stage.Advance(took + time.Minute)
 	}
 	return rolled

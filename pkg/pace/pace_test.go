@@ -64,14 +64,14 @@ func TestARefusalHalvesTheRateAndTimeBringsItBack(t *testing.T) {
 		if took := takeTurns(t, p, 11); took < 900*time.Millisecond || took > 1100*time.Millisecond {
 			t.Errorf("after a refusal 11 calls took %s, want a second: half as many, and no burst", took)
 		}
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		takeTurns(t, p, 1)
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		if took := takeTurns(t, p, 100); took != 0 {
 			t.Errorf("long after it a burst took %s", took)
 		}
 		for range 40 {
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 			for range 3 {
 				p.NoteThrottled()
 				p.NoteThrottled()

@@ -37,7 +37,7 @@ func TestTasksRunTogetherUpToTheLimit(t *testing.T) {
 		began := time.Now()
 		errs := parallel.Gather(t.Context(), 3*parallel.AtOnce, func(context.Context, int) error {
 			defer f.enter()()
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			return nil
 		})
 		if err := errors.Join(errs...); err != nil || len(errs) != 3*parallel.AtOnce {
@@ -53,7 +53,7 @@ func TestTasksRunTogetherUpToTheLimit(t *testing.T) {
 func TestErrorsComeInTheOrderOfTheTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fail := func(_ context.Context, i int) error {
-			time.Sleep(time.Duration(10-i) * time.Second)
+			<-time.After(time.Duration(10-i) * time.Second)
 			return fmt.Errorf("task %d", i)
 		}
 		got := fmt.Sprint(parallel.Gather(t.Context(), 4, fail))

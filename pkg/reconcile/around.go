@@ -58,7 +58,7 @@ func (o observer) lookAround(ctx context.Context, state *plan.State) map[string]
 	consumers := o.addReadings(*state, readings)
 	state.Dropped, state.Trail, state.Explains = dropped, trail.Trail, trail.Explains
 	state.ReceiptsFailed = receipts.failed
-	state.Strangers = append(strangers, state.FindStrangers(receipts.found)...)
+	state.Strangers = slices.Concat(strangers, state.FindStrangers(receipts.found))
 	return consumers
 }
 

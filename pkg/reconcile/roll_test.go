@@ -69,7 +69,7 @@ func startKinds(t *testing.T, repositories, services int, takes map[string]time.
 	}
 	var done []string
 	var mu sync.Mutex
-	b.pass.Open = func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+	b.pass.Open = func(c manifest.Consumer, _ reconcile.Opening) (reconcile.Consumer, error) {
 		return slowSink{b.sinkAt(c), takes[c.Kind()], func(name string) {
 			mu.Lock()
 			defer mu.Unlock()

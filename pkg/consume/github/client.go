@@ -36,20 +36,33 @@ func newClient(o options) (client, error) {
 	if err != nil {
 		return client{}, errors.New("the API's URL is not a URL")
 	}
-	limit := readRateLimit
+	transport := o.transport
 	if o.pacer != nil {
-		limit = func(r *httpcall.Response, try int) (time.Duration, bool) {
-			wait, limited := readRateLimit(r, try)
-			if limited {
-				o.pacer.NoteThrottled()
-			}
-			return wait, limited
-		}
+		transport = watchedTransport{o.transport, o.pacer}
 	}
 	return client{requests: requests, pacer: o.pacer, caller: httpcall.Caller{
-		Transport: o.transport, Wait: o.pause, Limit: limit,
+		Transport: transport, Wait: o.pause, Limit: readRateLimit,
 		Tries: 4, Timeout: 30 * time.Second, LongestWait: 2 * time.Minute, LargestBody: 16 << 20,
 	}}, nil
+}
+
+// watchedTransport tells a pacer of every answer that refuses a request for its rate: a 429, or a 403 that says when to come
+// back or that nothing is left (readRateLimit has the source).
+type watchedTransport struct {
+	http.RoundTripper
+	pacer pacer
+}
+
+func (t watchedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return resp, err
+	}
+	isLimit := resp.Header.Get("Retry-After") != "" || resp.Header.Get("X-Ratelimit-Remaining") == "0"
+	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusForbidden && isLimit {
+		t.pacer.NoteThrottled()
+	}
+	return resp, nil
 }
 
 // request is one call of GitHub's API.
