@@ -29,6 +29,7 @@ consumers:
 type slowSink struct {
 	*sink
 	takes time.Duration
+	mu    *sync.Mutex // of all sinks: they share what they note
 	done  func(name string)
 }
 
@@ -38,9 +39,10 @@ func (s slowSink) Roll(ctx context.Context, b bucket.Bucket) error {
 		return fmt.Errorf("wait for a turn: %w", context.DeadlineExceeded)
 	case <-time.After(s.takes):
 	}
-	err := s.sink.Roll(ctx, b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.done(s.name)
-	return err
+	return s.sink.Roll(ctx, b)
 }
 
 // startKinds sets so many repositories and services up, whose bucket is written and which are not rolled yet; each takes so
@@ -70,11 +72,7 @@ func startKinds(t *testing.T, repositories, services int, takes map[string]time.
 	var done []string
 	var mu sync.Mutex
 	b.pass.Open = func(c manifest.Consumer, _ reconcile.Opening) (reconcile.Consumer, error) {
-		return slowSink{b.sinkAt(c), takes[c.Kind()], func(name string) {
-			mu.Lock()
-			defer mu.Unlock()
-			done = append(done, name)
-		}}, nil
+		return slowSink{b.sinkAt(c), takes[c.Kind()], &mu, func(name string) { done = append(done, name) }}, nil
 	}
 	return b, func() []string { return done }
 }
