@@ -54,7 +54,7 @@ func describeCLI(t *testing.T) string {
 	page.WriteString(cliIntroduction)
 	fmt.Fprintf(&page, "```text\n%s```\n", printHelp(t))
 	for _, name := range listDocumented(t) {
-		text := globalFlags.ReplaceAllString(printHelp(t, name), "")
+		text := globalFlags.ReplaceAllString(printHelp(t, strings.Fields(name)...), "")
 		text = strings.TrimRight(strings.TrimSuffix(text, "Flags:\n"), "\n")
 		fmt.Fprintf(&page, "\n## %s\n\n```text\n%s\n```\n", name, text)
 	}
@@ -79,7 +79,7 @@ func printHelp(t *testing.T, command ...string) string {
 func listDocumented(t *testing.T) (names []string) {
 	t.Helper()
 	for _, leaf := range newParser(t, new(commands)).Model.Leaves(true) {
-		names = append(names, leaf.Name)
+		names = append(names, commandName(leaf))
 	}
 	slices.Sort(names)
 	return names

@@ -103,8 +103,8 @@ func readLine(app *kong.Node, words []string) (*commandLine, error) {
 			}
 		case strings.HasPrefix(word, "-") && !onlyArgs:
 			l.readFlag(word)
-		case l.node == app:
-			if l.node = findCommand(app, word); l.node == nil {
+		case len(l.node.Children) > 0:
+			if l.node = findCommand(l.node, word); l.node == nil {
 				return nil, errUnknownLine
 			}
 		case position < len(l.node.Positional):

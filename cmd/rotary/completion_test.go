@@ -40,6 +40,8 @@ var completed = map[string]string{
 	"rotary ret":                     "rotary ret", // retain, retire
 	"rotary rota":                    "rotary rotate",
 	"rotary rotate prod":             "rotary rotate production",
+	"rotary import val":              "rotary import values",
+	"rotary import values prod":      "rotary import values production",
 	"rotary rotate dev hands":        "rotary rotate dev handshake",
 	"rotary exec dev --bucket dash":  "rotary exec dev --bucket dashboard-secrets",
 	"rotary validate --manifest rot": "rotary validate --manifest rotary.yaml",

@@ -23,8 +23,8 @@ func (l *commandLine) suggestWords(a *app, begun string) []suggestion {
 		all = l.suggestValues(a, l.due.Value, flagSubjects[l.due.Name])
 	case strings.HasPrefix(begun, "-"):
 		all = l.suggestFlags()
-	case l.node == l.app:
-		all = listCommands(l.app)
+	case len(l.node.Children) > 0:
+		all = listCommands(l.node)
 	case l.next != nil:
 		all = l.suggestValues(a, l.next, l.next.Name)
 	}

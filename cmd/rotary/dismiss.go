@@ -20,7 +20,7 @@ type dismissCmd struct {
 func (dismissCmd) Help() string {
 	return `A stranger runs on, or reads, one of the environment's secrets and stands in no manifest: the credentials that it may have are not retired. Declare it as a consumer or reader where it stays. This command says that it is of no concern for a time: until then nothing waits for it, and what it has may be refused. Tags of the environment's secrets, rotary:dismissed:STRANGER, record until when, since when and who did it. Exit code 0 where it is dismissed, or readmitted; 2 for a name that is none of a stranger's, and where there is nothing to readmit.
 
-A stranger is ecs:CLUSTER/SERVICE, ecs-family:CLUSTER/FAMILY for tasks that belong to no service, github:OWNER/REPOSITORY, or the ARN of an IAM role or user.
+A stranger is ecs:CLUSTER/SERVICE, ecs-family:CLUSTER/FAMILY for tasks that belong to no service, github:OWNER/REPOSITORY[:ENVIRONMENT] or github-org:OWNER for one that has a receipt, the ARN of an IAM role or user, or service:HOST for a service of AWS. Of a name that is too long for a tag, status may show the beginning and a hash: that names it too.
 
 Examples:
   rotary dismiss production ecs:main/canary --for 7d

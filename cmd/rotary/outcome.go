@@ -61,7 +61,7 @@ func describeMisuse(err error) misuse {
 	if !is || parse.Context.Selected() == nil {
 		return misuse{err.Error(), "rotary --help", "the commands"}
 	}
-	name, what := parse.Context.Selected().Name, err.Error()
+	name, what := commandName(parse.Context.Selected()), err.Error()
 	switch {
 	case name == "put":
 		what = "it takes ENV SOURCE [KEY], and reads the value from standard input; a value on the command line is " +
@@ -109,6 +109,10 @@ func makeOutcome(command string, err error) outcome {
 func describeInterruption(command string, err error) string {
 	_, early := errors.AsType[invalid](err)
 	switch command {
+	case "import values":
+		if !early {
+			return "interrupted; what was put stands, and running the command again goes on from there"
+		}
 	case "apply", "rollback":
 		return "interrupted; what was done stands, and running the command again goes on from there"
 	case "put", "rotate", "accept", "retain", "retire", "forget", "dismiss":

@@ -37,6 +37,7 @@ type commands struct {
 	JSON     bool   `help:"Print JSON for programs."`
 
 	Init     initCmd     `cmd:"" group:"Setting up" help:"Write a first manifest, for the account of your shell, and its schema."`
+	Import   importCmd   `cmd:"" group:"Setting up" help:"Draft a manifest from Terraform, or put values that are elsewhere."`
 	Validate validateCmd `cmd:"" group:"Setting up" help:"Check the manifest; every problem with file, line and column."`
 	Schema   schemaCmd   `cmd:"" group:"Setting up" help:"Print the manifest's JSON Schema, for editors."`
 	Compute  computeCmd  `cmd:"" group:"Setting up" help:"Compute an environment's buckets from a file, offline."`
@@ -98,8 +99,16 @@ func runIn(ctx context.Context, o outside, args []string, t terminal) (code int)
 		return a.reportError(describeMisuse(err))
 	}
 	a.in = interruptible{ctx, t.in}
-	a.manifest, a.json, a.command = cmp.Or(c.Manifest, defaultManifest), c.JSON, command.Selected().Name
+	a.manifest, a.json, a.command = cmp.Or(c.Manifest, defaultManifest), c.JSON, commandName(command.Selected())
 	return a.reportError(command.Run(a))
+}
+
+// commandName returns how a command is called: its name, behind that of the command that it is a part of.
+func commandName(node *kong.Node) string {
+	if node.Parent != nil && node.Parent.Type == kong.CommandNode {
+		return commandName(node.Parent) + " " + node.Name
+	}
+	return node.Name
 }
 
 // exit is how kong asks to end after --help.

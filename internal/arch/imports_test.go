@@ -13,8 +13,9 @@ import (
 var pure = []string{"pkg/secret", "pkg/duration", "pkg/rotate/httpapi/vendorapi", "pkg/manifest", "pkg/bucket", "pkg/history",
 	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential", "pkg/screen", "pkg/envfile", "pkg/trail"}
 
-// offline are the packages that read and write nothing: the pure ones, and what generates code for other programs.
-var offline = with(pure, "pkg/settingsgen")
+// offline are the packages that read and write nothing: the pure ones, what generates code for other programs, and what
+// reads Terraform's texts.
+var offline = with(pure, "pkg/settingsgen", "pkg/terraform")
 
 // callers are the packages with which drivers call other APIs. They depend on no other package of ours.
 var callers = []string{"pkg/httpcall", "pkg/retry", "pkg/awserr"}
@@ -44,6 +45,7 @@ var directions = []struct {
 	{"pkg/envfile", pure[:1]},
 	{"pkg/event", []string{"pkg/manifest"}},
 	{"pkg/settingsgen", []string{"pkg/manifest"}},
+	{"pkg/terraform", []string{"pkg/secret", "pkg/manifest"}},
 	{"pkg/reconcile", with(pure, "pkg/parallel")},
 	{"pkg/screen", nil},
 	{"pkg/retry", nil},
@@ -172,6 +174,7 @@ var unlinked = map[string][]string{
 var nowhere = []string{
 	"net/rpc/...", // the lambda.norpc tag leaves it out
 	"testing/...", "flag", "html/template", "text/template",
+	"github.com/hashicorp/hcl/...", "github.com/zclconf/...", module + "/pkg/terraform", // rotary import
 	"github.com/alecthomas/kong/...", "github.com/jedib0t/...", "github.com/invopop/jsonschema", "github.com/google/go-cmp/...",
 	module, module + "/internal/...", module + "/cmd/...", module + "/events",
 }

@@ -34,6 +34,10 @@ var revealers = map[string]string{
 	"cmd/rotary app.promptAll":               "keeps what is there for an empty value",
 	"cmd/rotary describeShape":               "counts characters, and names the kind",
 
+	"cmd/rotary importing.assignValues":          "refuses an empty value, and what is no text",
+	"cmd/rotary importValuesCmd.takeEnvironment": "compares the environment's name",
+	"cmd/rotary importing.countIn":               "compares with files that still hold it",
+
 	// Into the request to a sink.
 	"pkg/consume/github Scope.putSealed":           "seals it with the scope's public key",
 	"pkg/consume/vercel targetWrite.revealRecords": "the upsert of variables",

@@ -26,7 +26,7 @@ func findAction(name string) func(w *World, args []string) error {
 	if do, is := listOperated()[name]; is {
 		return do
 	}
-	for _, list := range []map[string]func(w *World, args []string) error{listPipelines(), listBusiness(), listSights(), listSessions(), listBakes(), listReach(), listStrangers()} {
+	for _, list := range []map[string]func(w *World, args []string) error{listPipelines(), listBusiness(), listSights(), listSessions(), listBakes(), listReach(), listStrangers(), listSpies(), listStrays()} {
 		if do, is := list[name]; is {
 			return do
 		}

@@ -169,6 +169,9 @@ func (w *World) revokeAtTarget(source, version string) {
 //	L4  and nobody is alarmed                                                          quiet
 func (w *World) Finish() {
 	w.mendEverything()
+	if w.isSpiedLately() { // the trail tells of it by then
+		w.Step(Step{Do: "wait 1h"})
+	}
 	w.Step(Step{Do: "settle"})
 	w.checkIdle()
 	w.checkFaithful()

@@ -26,7 +26,7 @@ func matchCredential(credential string) func(text string) bool {
 func (w *World) listHolders(holds func(text string) bool) (who []string) {
 	if w.fleet == nil {
 		tasks := slices.DeleteFunc(w.region().ECS.Holders(holds), w.isDismissedTask)
-		who = slices.Concat(tasks, w.GitHub.Holders(holds), w.Vercel.Holders(holds))
+		who = slices.Concat(tasks, slices.DeleteFunc(w.GitHub.Holders(holds), w.isStrayOnItsOwn), w.Vercel.Holders(holds))
 		for _, s := range slices.Concat(w.region().ECS.Startable(), w.listDeployable()) {
 			if w.startsWith(s, holds) && (s.Service == "" || !w.isDismissed(s.Service, "")) {
 				who = append(who, s.Why+" "+s.TaskDefinition)

@@ -26,11 +26,13 @@ func (w *World) runPass(ctx context.Context) error {
 	delete(w.now.dead, propagateLambda)
 	defer func(was bool) { w.passing = was }(w.passing)
 	w.passing = true
-	pass, began, due := w.newPass(propagateLambda), w.Clock.Now(), w.listDue()
-	pass.Advancer, pass.AcceptRemovals, pass.Memory = advancer{w}, w.accept, w.warmMemory()
+	w.passes++
+	pass, number, began, due := w.newPass(propagateLambda), w.passes, w.Clock.Now(), w.listDue()
+	pass.Advancer, pass.AcceptRemovals, pass.Trail, pass.Receipts, pass.Memory = advancer{w}, w.accept, w.newTrail(), w.newReceipts(), w.warmMemory()
 	report, err := pass.Run(ctx)
 	w.Failed = err
 	w.keepReport(report)
+	w.noteNamed(report, number)
 	if err == nil {
 		w.checkReport(report, due)
 	}

@@ -35,6 +35,7 @@ var manifests = map[string]string{
 	"dropped-ci":       strings.Replace(main, "  ci:        {bucket", "  # ci:      {bucket", 1),
 	"dropped-project":  strings.Replace(main, "  dashboard: {bucket", "  # dashboard: {bucket", 1),
 	"organization":     organization,
+	"watched":          watched,
 	"jobs":             jobs,
 	"everything":       everything,
 	"clones":           strings.NewReplacer("{random: {}, every: 30d}}", "{mysql: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
@@ -104,6 +105,9 @@ consumers:
 
 // organization is main with secrets that two repositories of an organization get, and Dependabot too.
 var organization = strings.NewReplacer("repository: example/app, environment: \"${env}\"", "organization: example, repositories: [app, site], dependabot: true", "ci:        {bucket", "ci:        {in: [production], bucket").Replace(main)
+
+// watched is main where what a stranger has read, by CloudTrail, is not retired.
+var watched = strings.Replace(main, "222222222222\", region: us-east-1}", "222222222222\", region: us-east-1, readers: veto}", 1)
 
 // halves is a manifest with a key pair: one service signs, one verifies, and one does both and has all four keys.
 const halves = `

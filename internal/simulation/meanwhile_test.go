@@ -29,19 +29,24 @@ var (
 		"deploy api", "force api", "blind api", "sight api", "blind ci", "sight ci", "edit dashboard", "foreign dashboard", "failbuild dashboard", "rollback dashboard", "promote dashboard", "push dashboard",
 		"canary api", "runtask api", "exile api", "direct api",
 	})
+	besideTheWitnesses = []string{"spy db", "spy api", "pardon", "stray ci", "forgive ci", "gone"}
+	besideTheOwners    = []string{"select ci", "share ci", "queue ci", "start ci", "complete ci", "edit ci"}
 )
 
 // TestWhateverOthersDoMeanwhileItEndsWell lets somebody else act before each call that rotary makes in a rotation.
 func TestWhateverOthersDoMeanwhileItEndsWell(t *testing.T) {
 	for _, c := range []struct {
 		scenario Scenario
+		before   string
 		acts     []string
 	}{
-		{Scenario{Name: "drivers", Manifest: "main"}, besideTheDrivers},
-		{Scenario{Name: "fleet", Manifest: "fleet", Fleet: true}, besideTheFleet},
+		{Scenario{Name: "drivers", Manifest: "main"}, "", besideTheDrivers},
+		{Scenario{Name: "fleet", Manifest: "fleet", Fleet: true}, "", besideTheFleet},
+		{Scenario{Name: "witnesses", Manifest: "watched"}, "stray ci\nwait 61m\npass\n", besideTheWitnesses},
+		{Scenario{Name: "owners", Manifest: "organization"}, "queue ci\nqueue ci\n", besideTheOwners},
 	} {
 		t.Run(c.scenario.Name, func(t *testing.T) {
-			s := c.scenario.withSchedule(MustParse(slowly))
+			s := c.scenario.withSchedule(MustParse(c.before + slowly))
 			all := s.beside(t, c.acts)
 			t.Logf("each %d. of %d schedules, of %d actions at any call", *besides**every, count(all), len(c.acts))
 			try(t, s, each(all, *besides**every), 0)

@@ -3,6 +3,7 @@ package simulation
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -32,31 +33,37 @@ var drawn = []weighted{
 	{"dismiss ecs:main/api-canary", 1}, {"dismiss ecs-family:main/api-production", 1},
 }
 
+// drawnOfStrangers is drawn too where the trail and receipts are witnesses.
+var drawnOfStrangers = []weighted{{"spy db", 6}, {"spy api", 3}, {"pardon", 2}, {"stray ci", 5}, {"wait 61m", 4}, {"forgive ci", 1}, {"gone", 3}}
+
+// drawnOfOwners is drawn too with the secrets of an organization.
+var drawnOfOwners = []weighted{{"select ci", 4}, {"share ci", 4}, {"queue ci", 8}, {"start ci", 4}, {"complete ci", 6}}
+
 // months is the number of rotations in a random schedule, each with what comes with it, ten days apart.
 const months = 3
 
-// Random returns the schedule of a seed: three rotations at least, and thirty days. The calls that rotary makes at the same
-// time come in an order of the seed's.
-func Random(seed uint64) Schedule {
+// Random returns the schedule of a seed: three rotations at least, and thirty days. more are drawn beside drawn. The calls
+// that rotary makes at the same time come in an order of the seed's.
+func Random(seed uint64, more ...weighted) Schedule {
 	r := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // it is to be repeated
 	s := Schedule{{Do: fmt.Sprintf("interleave %d", seed+1)}}
 	for range months {
 		s = append(s, randomStep(r, "rotate db"))
 		for range 3 + r.IntN(8) {
-			s = append(s, randomStep(r, pick(r)))
+			s = append(s, randomStep(r, pick(r, slices.Concat(drawn, more))))
 		}
 		s = append(s, randomStep(r, "sweeps"), Step{Do: "wait 240h"})
 	}
 	return s
 }
 
-func pick(r *rand.Rand) string {
+func pick(r *rand.Rand, from []weighted) string {
 	total := 0
-	for _, d := range drawn {
+	for _, d := range from {
 		total += d.weight
 	}
 	n := r.IntN(total)
-	for _, d := range drawn {
+	for _, d := range from {
 		if n -= d.weight; n < 0 {
 			return d.do
 		}

@@ -13,7 +13,7 @@ import (
 
 // listReach returns what people do that changes who gets what rotary has written.
 func listReach() map[string]func(w *World, args []string) error {
-	return map[string]func(w *World, args []string) error{"skew": setSkewProtection, "select": selectRepositories}
+	return map[string]func(w *World, args []string) error{"skew": setSkewProtection, "select": selectRepositories, "share": shareRepositories}
 }
 
 // setSkewProtection sets for how long Vercel serves a deployment of a project after another one has replaced it. It is
@@ -33,15 +33,30 @@ func setSkewProtection(w *World, args []string) error {
 // selectRepositories takes every secret of an organization from all but the first of the repositories that the manifest
 // names, as an owner does.
 func selectRepositories(w *World, args []string) error {
+	return w.selectReaders(args, true)
+}
+
+// shareRepositories gives them back.
+func shareRepositories(w *World, args []string) error {
+	return w.selectReaders(args, false)
+}
+
+func (w *World) selectReaders(args []string, narrow bool) error {
 	c, err := w.findConsumer(args, func(c manifest.Consumer) bool { return isGitHub(c) && c.GitHub.Organization != "" })
 	if err != nil || w.fleet != nil {
 		return errNotNow
 	}
+	readers := stage.ListReaders(c.GitHub)
+	if narrow {
+		readers = readers[:1]
+	}
 	w.narrowed = map[string]bool{}
 	for _, dependabot := range []bool{false, true} {
 		for name := range w.GitHub.OrganizationSecrets(c.GitHub.Organization, dependabot) {
-			w.GitHub.SelectRepositories(c.GitHub.Organization, dependabot, name, manifest.VisibleToSelected, stage.ListReaders(c.GitHub)[0])
-			w.narrowed[name] = true
+			w.GitHub.SelectRepositories(c.GitHub.Organization, dependabot, name, manifest.VisibleToSelected, readers...)
+			if narrow {
+				w.narrowed[name] = true
+			}
 		}
 	}
 	return nil

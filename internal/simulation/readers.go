@@ -32,22 +32,27 @@ func readAsJob(w *World, args []string) error {
 	}
 	b, _ := w.Env.Bucket(c.Bucket)
 	s, ofSource := w.Env.Source(c.Source)
-	r := reading{who: c.Name, secret: b.Secret, values: map[string]map[string]secret.Value{}, until: w.Clock.Now().Add(c.Drain().Std() - time.Minute)}
+	r := reading{who: c.Name, secret: b.Secret, until: w.Clock.Now().Add(c.Drain().Std() - time.Minute)}
 	if ofSource {
 		r.secret = s.Secret
 	}
-	current, has := findLabelled(w.peekAt(r.secret), history.AWSCurrent)
-	if !has {
+	if _, has := findLabelled(w.peekAt(r.secret), history.AWSCurrent); !has {
 		return errNotNow
 	}
-	r.version, r.text = current.ID, current.Value
-	if ofSource {
+	w.keepReading(r)
+	return nil
+}
+
+// keepReading notes that somebody goes on with what is current of the secret that they have read.
+func (w *World) keepReading(r reading) {
+	current, _ := findLabelled(w.peekAt(r.secret), history.AWSCurrent)
+	r.version, r.text, r.values = current.ID, current.Value, map[string]map[string]secret.Value{}
+	if s, ofSource := w.Env.SourceBySecret(r.secret); ofSource {
 		r.values[s.Name] = readContent(s, current.Value)
-	} else {
-		r.readEntries(w.Env.Entries(b), readBucket(b.Secret, current.Value))
+	} else if i := slices.IndexFunc(w.Env.Buckets, func(b manifest.Bucket) bool { return b.Secret == r.secret }); i >= 0 {
+		r.readEntries(w.Env.Entries(w.Env.Buckets[i]), readBucket(r.secret, current.Value))
 	}
 	w.readings = append(w.readings, r)
-	return nil
 }
 
 // readEntries takes the values of sources out of what a bucket holds.
@@ -66,7 +71,9 @@ func (r reading) readEntries(entries []manifest.Entry, held map[string]secret.Va
 
 // checkReadings checks S1 for whoever reads a source itself: what they go on with is accepted.
 func (w *World) checkReadings() {
-	w.readings = slices.DeleteFunc(w.readings, func(r reading) bool { return !w.Clock.Now().Before(r.until) })
+	w.readings = slices.DeleteFunc(w.readings, func(r reading) bool {
+		return !w.Clock.Now().Before(r.until) || slices.Contains(w.accepted, r.who)
+	})
 	for _, r := range w.readings {
 		if !w.isUsable(r) {
 			w.noteViolation("S1 %s uses version %s of %s, which is refused", r.who, history.Short(r.version), r.secret)

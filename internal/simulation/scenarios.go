@@ -18,6 +18,9 @@ type Scenario struct {
 	Schedule Schedule
 	Thin     int // an ordinary run plays each of this number of its schedules with a fault, of those that it would play
 
+	Seeds Every      // of a world of random schedules: which seeds it has
+	Draws []weighted // and what is drawn there beside drawn
+
 	Text        []byte                      // a manifest, instead of one of manifests
 	Environment string                      // of the manifest; default: production
 	As          func(*manifest.Environment) // changes the environment before anything is put; may be nil
@@ -189,6 +192,37 @@ func protocolScenarios() []Scenario {
 			pass
 			complete ci
 			complete ci
+			settle`)},
+		{Name: "a role reads a source", Manifest: "watched", Thin: 3, Schedule: MustParse(`
+			spy db
+			rotate db
+			pass
+			wait 5m
+			spy api
+			pass
+			wait 20m
+			pass
+			rotate db
+			spy db
+			pass
+			wait 6h
+			pass
+			pardon
+			settle`)},
+		{Name: "a repository of no consumer has a receipt", Manifest: "watched", Thin: 3, Schedule: MustParse(`
+			stray ci
+			wait 61m
+			pass
+			rotate db
+			pass
+			wait 10m
+			pass
+			wait 20m
+			stray ci
+			pass
+			wait 20m
+			pass
+			gone
 			settle`)},
 		{Name: "symmetric secret", Manifest: "symmetric", Schedule: MustParse(`
 			rotate handshake

@@ -8,6 +8,7 @@ import (
 
 // SeedFailure is a seed after which something is not as it must be.
 type SeedFailure struct {
+	World  string // the scenario's name
 	Seed   uint64
 	Shrunk Failure
 	Steady bool // it has failed the same way twice more
@@ -18,20 +19,34 @@ func (f SeedFailure) String() string {
 	if !f.Steady {
 		steady = " (NOT the same every time)"
 	}
-	return fmt.Sprintf("seed %d%s\n%s", f.Seed, steady, f.Shrunk)
+	return fmt.Sprintf("seed %d of %s%s\n%s", f.Seed, f.World, steady, f.Shrunk)
 }
 
-// Seeds plays so many random schedules, on every processor: those of odd seeds with the real drivers, those of even
-// seeds with the fleet. What fails is played twice more, to see that it fails the same way, and shrunk if so asked.
+// seedWorlds are the worlds of random schedules: those of odd seeds have the real drivers, those of even seeds the fleet.
+// The schedules of one odd seed in four are played again where the trail and receipts are witnesses, and those of another
+// one with the secrets of an organization.
+func seedWorlds() []Scenario {
+	return []Scenario{
+		{Name: "seeds", Manifest: "main", Seeds: Every{2, 1}},
+		{Name: "seeds of the fleet", Manifest: "fleet", Fleet: true, Seeds: Every{2, 0}},
+		{Name: "seeds of strangers", Manifest: "watched", Seeds: Every{8, 3}, Draws: drawnOfStrangers},
+		{Name: "seeds of an organization", Manifest: "organization", Seeds: Every{8, 7}, Draws: drawnOfOwners},
+	}
+}
+
+// Every names the seeds that leave a rest when they are divided.
+type Every struct{ By, Rest uint64 }
+
+// Seeds plays so many random schedules, on every processor, in the worlds of seedWorlds. What fails is played twice more, to see that it fails the same way, and shrunk if so asked.
 func Seeds(ctx context.Context, from, n uint64, shrink bool) ([]SeedFailure, error) {
 	var all []SeedFailure
-	for _, s := range []Scenario{{Name: "seeds", Manifest: "main"}, {Name: "seeds of the fleet", Manifest: "fleet", Fleet: true}} {
+	for _, s := range seedWorlds() {
 		tally, err := s.Try(ctx, s.random(from, n), 0)
 		if err != nil {
 			return all, err
 		}
 		for _, f := range tally.Failures {
-			failed := SeedFailure{s.first(from) + 2*uint64(f.N), f, s.steady(ctx, f)} //nolint:gosec // a count
+			failed := SeedFailure{s.Name, s.first(from) + s.Seeds.By*uint64(f.N), f, s.steady(ctx, f)} //nolint:gosec // a count
 			if shrink {
 				failed.Shrunk = s.Shrink(ctx, f)
 			}
@@ -44,20 +59,17 @@ func Seeds(ctx context.Context, from, n uint64, shrink bool) ([]SeedFailure, err
 // random returns the schedules of this scenario's seeds.
 func (s Scenario) random(from, n uint64) iter.Seq[Schedule] {
 	return func(yield func(Schedule) bool) {
-		for seed := s.first(from); seed < from+n; seed += 2 {
-			if !yield(Random(seed)) {
+		for seed := s.first(from); seed < from+n; seed += s.Seeds.By {
+			if !yield(Random(seed, s.Draws...)) {
 				return
 			}
 		}
 	}
 }
 
-// first returns the scenario's first seed: the fleet has the even ones.
+// first returns the scenario's first seed that is not before another.
 func (s Scenario) first(from uint64) uint64 {
-	if s.Fleet == (from%2 == 0) {
-		return from
-	}
-	return from + 1
+	return from + (s.Seeds.By+s.Seeds.Rest-from%s.Seeds.By)%s.Seeds.By
 }
 
 // steady reports whether a schedule fails the same way, call by call, whenever it is played.

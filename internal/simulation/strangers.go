@@ -124,6 +124,7 @@ func removeStrangers(w *World, _ []string) error {
 	if w.fleet != nil {
 		return errNotNow
 	}
+	w.removeStray()
 	defer w.openForOthers()()
 	for _, c := range w.Env.Consumers {
 		if c.ECS == nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/trail/lookup"
 )
 
 // World is one environment under simulation.
@@ -59,17 +60,23 @@ type World struct {
 	done         map[string]int                     // how many of its steps a rotation has done, by version
 	started      map[string]string                  // the version of the rotation that was started last, by source
 	runs         map[string][]workflowRun
-	narrowed     map[string]bool              // secrets of an organization that its owner has taken from repositories
-	late         []landing                    // what was given up and has not landed yet
-	seen         map[string]time.Time         // how far SEEN has come, by secret
-	since        map[string]time.Time         // since when a version is owed
-	values       map[string]string            // of versions, by valueFrom
-	images       map[string]string            // that were released, by consumer
-	ownKeys      map[string]bool              // access keys that are in no source, by id
-	readings     []reading                    // of sources and buckets, that somebody goes on with
-	copies       map[string]copied            // what a pipeline has taken from a service, by consumer
-	business     *sim.Timer                   // when pipelines deploy next; nil: they are calm
-	accepted     []string                     // strangers whose credentials may die: a person has said so
+	narrowed     map[string]bool         // secrets of an organization that its owner has taken from repositories
+	late         []landing               // what was given up and has not landed yet
+	seen         map[string]time.Time    // how far SEEN has come, by secret
+	since        map[string]time.Time    // since when a version is owed
+	values       map[string]string       // of versions, by valueFrom
+	images       map[string]string       // that were released, by consumer
+	ownKeys      map[string]bool         // access keys that are in no source, by id
+	readings     []reading               // of sources and buckets, that somebody goes on with
+	copies       map[string]copied       // what a pipeline has taken from a service, by consumer
+	business     *sim.Timer              // when pipelines deploy next; nil: they are calm
+	accepted     []string                // strangers whose credentials may die: a person has said so
+	receipts     reconcile.ReceiptCensus // of the environment receiptsOf, of a function that stays warm
+	receiptsOf   *manifest.Environment
+	stray        *stray                       // a repository of no consumer
+	passes       int                          // begun so far
+	watch        *lookup.Watch                // of CloudTrail, of a function that stays warm
+	spied        time.Time                    // when a role that no manifest has read something last
 	hidden       map[string]manifest.Consumer // consumers that rotary may not see
 	shared       map[string]string            // keys that hold the login of a database's source beside its own: the source, by key
 	repositories []string                     // that were made after the world
@@ -95,6 +102,9 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w.ctx = parallel.WithScheduler(ctx, w.threads)
 	if err := w.setUp(ctx, s); err != nil {
 		return nil, err
+	}
+	if w.isWatched() { // whoever signs in to its repositories sees those of the organization
+		w.GitHub.AddOrganization(organizationName)
 	}
 	w.Tap.OnCall(w.decideCall)
 	w.rotateFunction()
@@ -148,7 +158,7 @@ func (w *World) setUp(ctx context.Context, s Scenario) error {
 // noteRefusal checks S1: it notes a violation, but where it was said before that a credential ends before everybody has
 // followed, or that it may end under this stranger.
 func (w *World) noteRefusal(r standin.Refusal) {
-	if !w.isExcused(r.Target) && !w.isDismissedTask(r.Who) {
+	if !w.isExcused(r.Target) && !w.isDismissedTask(r.Who) && !w.isStrayOnItsOwn(r.Who) {
 		w.noteViolation("S1 %s", r)
 	}
 }

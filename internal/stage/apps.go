@@ -14,7 +14,7 @@ import (
 // accepts it. It verifies too where it reads both keys of a symmetric secret or, if nobody reads both, one of them.
 // With a key pair, readers of the private key sign, and readers of public keys verify.
 func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
-	app := ecs.App{Presents: listPresented(env, c)}
+	app := ecs.App{Presents: ListPresented(env, c)}
 	switch {
 	case c.ECS != nil:
 		app.Bundle = c.ECS.Variable
@@ -49,7 +49,7 @@ func hasVerifier(env *manifest.Environment, s manifest.Source) bool {
 // at once, a project from its next build on, if the environment has its production. A service's image does so: see
 // App.
 func (s *Stage) Code(c manifest.Consumer) {
-	switch shown := listPresented(s.Env, c); {
+	switch shown := ListPresented(s.Env, c); {
 	case c.GitHub != nil:
 		var secrets []github.Presented
 		for _, p := range shown {
@@ -80,10 +80,10 @@ func (s *Stage) presentSecrets(g *manifest.GitHub, secrets []github.Presented) {
 	}
 }
 
-// listPresented returns the names under which a consumer presents values, with their targets: every name of a source's
+// ListPresented returns the names under which a consumer presents values, with their targets: every name of a source's
 // key, except the second key of a symmetric secret, which is only accepted, the public key of a pair, the pair that
 // waits, and random values that only their readers know.
-func listPresented(env *manifest.Environment, c manifest.Consumer) []ecs.Presents {
+func ListPresented(env *manifest.Environment, c manifest.Consumer) []ecs.Presents {
 	var shown []ecs.Presents
 	for _, s := range env.Sources {
 		if s.Rotate.Kind() == manifest.Random && s.Symmetric() == "" {

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
@@ -84,6 +85,7 @@ func loadConfig(ctx context.Context, purpose string, options ...option) (aws.Con
 				o.MaxAttempts, o.Backoff = Attempts, retry.BackoffDelayerFunc(waitBeforeRetry)
 			})
 		}),
+		config.WithAPIOptions([]func(*middleware.Stack) error{addPlainBody}),
 		config.WithClientLogMode(0),
 		config.WithLogger(logging.Nop{}), // the SDK logs nothing: what is logged is rotary's to choose
 	}, options...)...)

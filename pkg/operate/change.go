@@ -31,23 +31,56 @@ type Change struct {
 func (o Operator) NewChange(
 	ctx context.Context, source manifest.Source, given map[string]secret.Value,
 ) (Change, error) {
+	c, err := o.readSource(ctx, source)
+	if err != nil {
+		return c, err
+	}
+	return o.layOver(c, given)
+}
+
+// NewAddition is NewChange for values that come from elsewhere and may be older: it leaves those out whose key holds
+// another value already, and returns these keys, sorted. What was put or rotated since stays.
+func (o Operator) NewAddition(
+	ctx context.Context, source manifest.Source, given map[string]secret.Value,
+) (c Change, kept []string, err error) {
+	if c, err = o.readSource(ctx, source); err != nil {
+		return c, nil, err
+	}
+	added := maps.Clone(given)
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if have, holds := c.before[key]; holds && !have.Equal(given[key]) {
+			kept = append(kept, key)
+			delete(added, key)
+		}
+	}
+	c, err = o.layOver(c, added)
+	return c, kept, err
+}
+
+// readSource returns a change of a source that changes nothing yet.
+func (o Operator) readSource(ctx context.Context, source manifest.Source) (Change, error) {
 	c := Change{source: source, before: map[string]secret.Value{}}
 	var err error
 	if c.history, err = o.Secrets.LookAll(ctx, source.Secret); err != nil {
 		return c, err
 	}
 	c.current, _ = c.history.Current()
-	if c.current.ID != "" {
-		if c.base, _, err = o.Secrets.Value(ctx, source.Secret, c.current.ID); err != nil {
-			return c, err
-		}
-		if c.before, _, err = bucket.ReadSource(source, c.base); err != nil {
-			return c, err
-		}
+	if c.current.ID == "" {
+		return c, nil
 	}
-	if err := o.checkGiven(source, given); err != nil {
+	if c.base, _, err = o.Secrets.Value(ctx, source.Secret, c.current.ID); err != nil {
 		return c, err
 	}
+	c.before, _, err = bucket.ReadSource(source, c.base)
+	return c, err
+}
+
+// layOver lays the given values over what a source holds.
+func (o Operator) layOver(c Change, given map[string]secret.Value) (Change, error) {
+	if err := o.checkGiven(c.source, given); err != nil {
+		return c, err
+	}
+	var err error
 	c.after, err = c.mergeValues(given)
 	return c, err
 }

@@ -19,11 +19,17 @@ import (
 //
 // Amazon ECS, CreateCluster, CreateService and RegisterTaskDefinition: names have up to 255 letters, digits, underscores
 // and hyphens. GitHub: an owner has up to 39 letters, digits and hyphens, a repository up to 100 characters. AWS, IAM
-// identifiers: paths and names.
+// identifiers: paths and names. What the trail calls others is in trail.ParseEvent; the types are those of
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html.
 var strangerShapes = []*regexp.Regexp{
 	regexp.MustCompile(`^ecs(-family)?:[A-Za-z0-9_-]{1,255}/[A-Za-z0-9_-]{1,255}$`),
-	regexp.MustCompile(`^github:[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`),
+	regexp.MustCompile(`^github:[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}(:[A-Za-z0-9._=-]{1,765})?$`),
+	regexp.MustCompile(`^github-org:[A-Za-z0-9-]{1,39}$`),
+	regexp.MustCompile(`^(ecs|ecs-family|github):[0-9a-f]{32}$`), // what manifest.Consumer.Location has shortened
 	regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(root|(role|user)/[A-Za-z0-9_+=,.@/-]{1,576})$`),
+	regexp.MustCompile(`^arn:aws[a-z-]*:sts::[0-9]{12}:federated-user/[A-Za-z0-9_+=,.@-]{1,64}$`),
+	regexp.MustCompile(`^service:[a-z0-9.-]{1,253}$`),
+	regexp.MustCompile(`^(assumedrole|awsaccount|directory|federateduser|iamuser|identitycenteruser|role|root|samluser|unknown|webidentityuser):([0-9]{12})?$`),
 }
 
 // CheckStranger returns an *Invalid for what is no name of a stranger, and for what the manifest declares.
@@ -44,14 +50,13 @@ func checkStrangerName(who string) error {
 		return nil
 	}
 	return newInvalid("%s is no name of a stranger: write ecs:CLUSTER/SERVICE, ecs-family:CLUSTER/FAMILY, "+
-		"github:OWNER/REPOSITORY, or the ARN of an IAM role or user, as rotary status or rotary readers names it",
+		"github:OWNER/REPOSITORY[:ENVIRONMENT], github-org:OWNER, the ARN of an IAM role or user, or service:HOST, as rotary status or rotary readers names it",
 		manifest.Quote(who))
 }
 
 // isConsumer reports whether a consumer of the manifest is, or is read by, whoever has this name.
 func (o Operator) isConsumer(c manifest.Consumer, who string) bool {
-	location := plan.NormalizeStranger(c.Location(o.Environment.Name))
-	if location == who || strings.HasPrefix(who, "github:") && strings.HasPrefix(location, who+":") {
+	if plan.NormalizeStranger(c.Location(o.Environment.Name)) == who {
 		return true
 	}
 	return c.Reader != nil && (slices.Contains(c.Reader.Roles, who) ||

@@ -3,6 +3,7 @@ package operate_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,5 +89,26 @@ func TestAValueThatFailsItsCheckIsNotPut(t *testing.T) {
 		if _, err := o.NewChange(t.Context(), source, map[string]secret.Value{key: secret.New(value)}); err != nil {
 			t.Errorf("%s alone: %v", key, err)
 		}
+	}
+}
+
+// TestAnAdditionLeavesWhatIsThere: what comes from elsewhere may be older than what a key holds.
+func TestAnAdditionLeavesWhatIsThere(t *testing.T) {
+	o, source, secrets := openShop(t, `{"username":"app","api":{"key":"newer"}}`)
+	given := map[string]secret.Value{"SHOP_USER": secret.New("app"), "SHOP_KEY": secret.New("older"), "SHOP_MODE": secret.New("test")}
+	change, kept, err := o.NewAddition(t.Context(), source, given)
+	if err != nil || !slices.Equal(kept, []string{"SHOP_KEY"}) || !slices.Equal(change.Names(), []string{"SHOP_MODE"}) {
+		t.Fatalf("kept %q, put %q: %v", kept, change.Names(), err)
+	}
+	version, err := o.Put(t.Context(), change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, err := secrets.Value(t.Context(), source.Secret, version)
+	if err != nil || secret.Reveal(text) != `{"username":"app","api":{"key":"newer"},"mode":"test"}` {
+		t.Errorf("it is now %q: %v", secret.Reveal(text), err)
+	}
+	if again, kept, err := o.NewAddition(t.Context(), source, given); err != nil || !again.IsEmpty() || len(kept) != 1 {
+		t.Errorf("a second time it puts %q, keeps %q: %v", again.Names(), kept, err)
 	}
 }

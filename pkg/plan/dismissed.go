@@ -22,7 +22,7 @@ import (
 //
 // WHO is escaped, and where it would be too long its end is a hash. A value that cannot be read dismisses nobody.
 type Dismissal struct {
-	Who    string // as NormalizeStranger returns it; where the key was too long, its beginning
+	Who    string // as NormalizeStranger returns it; where that was too long for the key, WHO
 	Until  time.Time
 	Since  time.Time
 	Caller string // the ARN of who dismissed it
@@ -37,32 +37,49 @@ const dismissedKey = history.TagPrefix + "dismissed:"
 // hashMark parts the beginning of a name that is too long for a key from its hash. No escaped text holds it.
 const hashMark = "=."
 
+// hashBytes is how many bytes of the hash a key has.
+const hashBytes = 8
+
 // punctuation is what WHO and CALLER may hold besides letters, digits, _ . and -.
 const punctuation = ":/@+"
 
-// NormalizeStranger returns the name under which a stranger is dismissed: the names of GitHub's repositories are the same
-// in lower and upper case.
+// NormalizeStranger returns the name under which a stranger is dismissed: the names at GitHub are the same in lower
+// and upper case.
 //
 //	ecs:CLUSTER/SERVICE         a service
 //	ecs-family:CLUSTER/FAMILY   tasks of a family that belong to no service
-//	github:OWNER/REPOSITORY     a repository
+//	github:OWNER/REPOSITORY     a repository; with :ENVIRONMENT one of its environments
+//	github-org:OWNER            an organization
 //	arn:…:iam::…:role/…         whoever the trail names: a role, a user, an account's root
+//	service:HOST                a service of AWS, as the trail names it
+//	TYPE:ACCOUNT                whoever else the trail names, by the type of its identity
+//	…=.HASH                     whoever it was whose name is too long for a tag, as it stands there
 func NormalizeStranger(who string) string {
-	if strings.HasPrefix(who, "github:") {
+	if strings.HasPrefix(who, "github:") || strings.HasPrefix(who, "github-org:") {
 		return strings.ToLower(who)
 	}
 	return who
 }
 
-// formatDismissedKey returns the key of the tag that dismisses a stranger.
+// isCutName reports whether a name is what a tag has of one that was too long for its key: as people see it in a report
+// where the rest is not known.
+func isCutName(who string) bool {
+	at := len(who) - len(hashMark) - hex.EncodedLen(hashBytes)
+	return len(dismissedKey)+len(who) == history.MaxTagKey && at > 0 && strings.LastIndex(who, hashMark) == at
+}
+
+// formatDismissedKey returns the key of the tag that dismisses a stranger. A name that was cut has the key of the whole.
 func formatDismissedKey(who string) string {
+	if isCutName(who) {
+		return dismissedKey + who
+	}
 	who = NormalizeStranger(who)
 	key := dismissedKey + history.EscapeTag(who, punctuation)
 	if len(key) <= history.MaxTagKey {
 		return key
 	}
 	sum := sha256.Sum256([]byte(who))
-	end := hashMark + hex.EncodeToString(sum[:8])
+	end := hashMark + hex.EncodeToString(sum[:hashBytes])
 	return key[:history.MaxTagKey-len(end)] + end
 }
 
@@ -92,9 +109,8 @@ func parseDismissal(key, value string) (d Dismissal, ok bool) {
 	if !is || escaped == "" || len(words) < 2 || len(words) > 3 {
 		return d, false
 	}
-	escaped, _, _ = strings.Cut(escaped, hashMark)
 	if d.Who, ok = history.UnescapeTag(escaped); !ok {
-		d.Who = escaped // cut within a byte
+		d.Who = escaped // its end is a hash
 	}
 	until, badUntil := strconv.ParseInt(words[0], 10, 64)
 	since, badSince := strconv.ParseInt(words[1], 10, 64)

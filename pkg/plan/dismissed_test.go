@@ -86,8 +86,16 @@ func TestTwoLongNamesThatBeginAlikeAreTwoStrangers(t *testing.T) {
 	if _, is := FindDismissal(tag.Set, role+"two", noon); is {
 		t.Error("another one is dismissed with it")
 	}
-	if all := ParseDismissals(tag.Set); len(all) != 1 || !strings.HasPrefix(role, all[0].Who) {
-		t.Errorf("people are told of %+v", all)
+	all := ParseDismissals(tag.Set)
+	if len(all) != 1 || !strings.HasPrefix(all[0].Who, role[:60]) {
+		t.Fatalf("people are told of %+v", all)
+	}
+	if d, is := FindDismissal(tag.Set, all[0].Who, noon); !is || d.Who != all[0].Who {
+		t.Errorf("it is not found by the name that people are told: %+v", d)
+	}
+	again, _ := Dismiss(history.History{Secret: "api-dev"}, dismissal(all[0].Who, noon.Add(time.Hour)))
+	if diff := cmp.Diff(tag, again); diff != "" {
+		t.Errorf("dismissed by that name (-whole name +that):\n%s", diff)
 	}
 }
 

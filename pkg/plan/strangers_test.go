@@ -88,6 +88,35 @@ func TestAStrangerIsNamedAndKeepsWhatItMayRun(t *testing.T) {
 	}
 }
 
+func TestWhatAStrangerRunsAgainIsPastAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		with func(*Bucket)
+	}{
+		{"a version that was withdrawn", func(b *Bucket) {
+			b.Versions[0].Labels = []string{gone(1, noon.Add(-time.Hour))}
+		}},
+		{"a version without a label", func(b *Bucket) {
+			b.Made = []history.Version{{ID: bid(present, 1)}}
+			b.Versions = b.Versions[1:]
+		}},
+	} {
+		for _, has := range []bool{false, true} {
+			s := owing()
+			tt.with(s.api())
+			if has {
+				s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}
+			}
+			marked := slices.ContainsFunc(Make(s).Marks, func(m Mark) bool {
+				return m.Secret == "api-dev" && m.To == bid(present, 1) && strings.HasPrefix(m.Label, history.Past)
+			})
+			if marked != has {
+				t.Errorf("%s: a stranger has it: %v; it is marked PAST: %v", tt.name, has, marked)
+			}
+		}
+	}
+}
+
 func TestAStrangerIsToldWithWhatToDo(t *testing.T) {
 	s := ageing()
 	s.Strangers = []SeenStranger{strangerOn("api-dev", bid(present, 1))}

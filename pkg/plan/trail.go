@@ -17,13 +17,14 @@ import (
 // Reading is a stranger that CloudTrail shows to have read a secret. A tag of the secret remembers it.
 //
 //	tag                    value
-//	rotary:read:WHO        FIRST LAST [VERSION|current|any] …      times in seconds since 1970
+//	rotary:read:WHO        FIRST LAST [+REST] [VERSION|current|any] …      times in seconds since 1970
 //	rotary:trail           UNTIL: all events up to then were read; on the first source, with readers: veto
 //
-// WHO is escaped as in a Dismissal. VERSION is the end of a version's id that was asked for; current: it asked for
+// WHO is escaped as in a Dismissal. REST is what is missing there of a name whose end is a hash, as far as there is room for
+// it. VERSION is the end of a version's id that was asked for; current: it asked for
 // AWSCURRENT; any: it asked for another label, or for more versions than a tag has room for.
 type Reading struct {
-	Who         string // the beginning, where the name is too long for a key
+	Who         string // where the rest of a long name is not known, as the key has it: that can be dismissed too
 	First, Last time.Time
 	What        []string // sorted
 
@@ -89,12 +90,37 @@ func parseReading(key, value string) (r Reading, ok bool) {
 	if badFirst != nil || badLast != nil {
 		return r, false
 	}
-	r = Reading{First: time.Unix(first, 0).UTC(), Last: time.Unix(last, 0).UTC(), What: words[2:], key: key}
-	name, _, _ := strings.Cut(escaped, hashMark)
-	if r.Who, ok = history.UnescapeTag(name); !ok {
-		r.Who = name // cut within a byte
+	rest, what := "", words[2:]
+	if len(what) > 0 && strings.HasPrefix(what[0], restMark) {
+		rest, what = what[0][len(restMark):], what[1:]
 	}
+	r = Reading{Who: joinName(escaped, rest), First: time.Unix(first, 0).UTC(), Last: time.Unix(last, 0).UTC(), What: what, key: key}
 	return r, true
+}
+
+// restMark begins the word that has the rest of a name.
+const restMark = "+"
+
+// joinName returns the name of which a key has the beginning, escaped, and the value the rest; what the key has where that
+// is not the whole of it.
+func joinName(escaped, rest string) string {
+	begin, _, _ := strings.Cut(escaped, hashMark)
+	name, ok := history.UnescapeTag(begin + rest)
+	if !ok || formatReadKey(name) != readKey+escaped {
+		return escaped
+	}
+	return name
+}
+
+// restOfName returns what is missing of a reader's name in the key of its tag, escaped; "" where nothing is, or where it
+// is not known.
+func (r Reading) restOfName() string {
+	begin, _, cut := strings.Cut(strings.TrimPrefix(r.key, readKey), hashMark)
+	escaped := history.EscapeTag(r.Who, punctuation)
+	if !cut || isCutName(r.Who) || len(escaped) < len(begin) {
+		return ""
+	}
+	return escaped[len(begin):]
 }
 
 // newReading returns what a reader of the trail is as a reading.
@@ -126,14 +152,21 @@ func (r Reading) join(other Reading) Reading {
 	return r
 }
 
-// formatValue returns the value of the tag of the reading.
+// formatValue returns the value of the tag of the reading. Where there is no room, it leaves out the rest of the name, and
+// then which versions were asked for.
 func (r Reading) formatValue() string {
-	value := fmt.Sprintf("%d %d", r.First.Unix(), r.Last.Unix())
-	words := strings.Join(append([]string{value}, r.What...), " ")
-	if len(words) <= history.MaxTagValue {
-		return words
+	times, rest := fmt.Sprintf("%d %d", r.First.Unix(), r.Last.Unix()), r.restOfName()
+	if rest != "" {
+		rest = " " + restMark + rest
 	}
-	return value + " " + readAny + map[bool]string{true: " " + readCurrent}[slices.Contains(r.What, readCurrent)]
+	what := strings.Join(append([]string{""}, r.What...), " ")
+	some := " " + readAny + map[bool]string{true: " " + readCurrent}[slices.Contains(r.What, readCurrent)]
+	for _, end := range []string{rest + what, what, rest + some} {
+		if value := times + end; len(value) <= history.MaxTagValue {
+			return value
+		}
+	}
+	return times + some
 }
 
 // holdsUntil returns until when a stranger may still use a version of the secret that it has read; zero where it has not

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -251,5 +252,48 @@ func TestAFullSecretIsNamedAndNothingIsPassedOver(t *testing.T) {
 	p := Make(s)
 	if !slices.ContainsFunc(p.Waits, func(w Wait) bool { return w.Subject == "api" && w.Reason == TagsFull }) || len(p.Tags) > 0 {
 		t.Errorf("it does %s", strings.Join(lines(p), "; "))
+	}
+}
+
+// Whoever a gate names is dismissed by that very name, and a declared reader of any name is no stranger any more.
+func TestWhoeverHasReadIsDismissedByTheNameThatTheGateGives(t *testing.T) {
+	for who, whole := range map[string]bool{
+		nightlyRole:                 true,
+		"service:rds.amazonaws.com": true,
+		"awsaccount:222222222222":   true,
+		"arn:aws:iam::111111111111:role/aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_DatabaseAdministrators=,_0123456789abcdef": true,
+		"arn:aws:iam::111111111111:role/" + strings.Repeat("x/", 250) + "nightly":                                                             false,
+	} {
+		s := owing()
+		s.Trail = Watched{Rule: manifest.ReadersVeto, Until: noon.Add(-trail.Lag)}
+		reader := readBy("source/dev/db", noon.Add(-2*time.Hour), noon.Add(-2*time.Hour))
+		reader.Principal = who
+		s.Trail.Found = []trail.Reader{reader}
+		s.keepTags(Make(s))
+		p := Make(s) // of another process, which has the tags alone
+		owed := Describe(s, p).Source("db").Owed
+		if len(owed) != 1 || len(owed[0].Blocked) == 0 || owed[0].Blocked[0].Reason != Stranger {
+			t.Fatalf("%s: %+v", who, owed)
+		}
+		_, name, _ := strings.Cut(owed[0].Blocked[0].Detail, "rotary dismiss dev ")
+		name, _, _ = strings.Cut(name, " --for")
+		if (name == who) != whole || len(name) < 20 {
+			t.Errorf("%s is called %q", who, name)
+		}
+		for _, by := range []string{name, who} {
+			after := s
+			tag, _ := Dismiss(s.db().History, dismissal(by, noon.Add(time.Hour)))
+			tags := maps.Clone(s.db().Tags)
+			maps.Copy(tags, tag.Set)
+			after.Sources = slices.Clone(s.Sources)
+			after.db().Tags = tags
+			if p := Make(after); len(p.Advances) != 1 {
+				t.Errorf("dismissed as %s: %s", by, strings.Join(lines(p), "; "))
+			}
+		}
+		s.Explains = func(_, principal string) bool { return principal == who }
+		if p := Make(s); (len(p.Advances) == 1) != whole {
+			t.Errorf("%s is declared: %s", who, strings.Join(lines(p), "; "))
+		}
 	}
 }

@@ -5,6 +5,7 @@
 package trail
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func ParseEvent(text string) ([]Read, error) {
 //	type                                     | principal
 //	-----------------------------------------|-------------------------------------------
 //	AssumedRole, and others with an issuer   | the role's ARN, by the session's issuer
-//	AWSService                               | service:HOST
+//	AWSService                               | service:HOST, and service:aws-internal for "AWS Internal"
 //	IAMUser, Root, FederatedUser             | its ARN
 //	any other                                | TYPE:ACCOUNT
 func (i identity) findPrincipal() string {
@@ -115,7 +116,7 @@ func (i identity) findPrincipal() string {
 	case i.Session.Issuer.ARN != "":
 		return i.Session.Issuer.ARN
 	case i.Type == "AWSService":
-		return "service:" + i.InvokedBy
+		return "service:" + strings.ToLower(strings.ReplaceAll(cmp.Or(i.InvokedBy, "unknown"), " ", "-"))
 	case i.ARN != "":
 		return i.ARN
 	}

@@ -55,6 +55,7 @@ func TestAnEventNamesWhoReadWhat(t *testing.T) {
 		"a role's session":     {event(trail.GetSecretValue, assumed, `{"secretId":"db"}`, ""), by(nightly, nil)},
 		"a user":               {event(trail.GetSecretValue, user, `{"secretId":"db"}`, ""), by("arn:aws:iam::111111111111:user/ann", nil)},
 		"a service":            {event(trail.GetSecretValue, service, `{"secretId":"db"}`, ""), by("service:rds.amazonaws.com", nil)},
+		"AWS itself":           {event(trail.GetSecretValue, `{"type":"AWSService","invokedBy":"AWS Internal"}`, `{"secretId":"db"}`, ""), by("service:aws-internal", nil)},
 		"another account":      {event(trail.GetSecretValue, foreign, `{"secretId":"db"}`, ""), by("awsaccount:222222222222", nil)},
 		"a version":            {event(trail.GetSecretValue, assumed, `{"secretId":"db","versionId":"v-1"}`, ""), by(nightly, func(r *trail.Read) { r.Version = "v-1" })},
 		"a label":              {event(trail.GetSecretValue, assumed, `{"secretId":"db","versionStage":"AWSPREVIOUS"}`, ""), by(nightly, func(r *trail.Read) { r.Stage = "AWSPREVIOUS" })},

@@ -33,6 +33,7 @@ func TestOnMariaDB(t *testing.T) {
 		{"a session of the owed user is a veto", aSessionOfTheOwedUserIsAVeto},
 		{"an accepted session goes on unless it is to end", anAcceptedSessionGoesOnUnlessItIsToEnd},
 		{"a session that nobody has accepted is not ended", aSessionThatNobodyHasAcceptedIsNotEnded},
+		{"who may look at whose sessions", whoMayLookAtWhoseSessions},
 		{"sessions end only where that is wanted", sessionsEndOnlyWhereThatIsWanted},
 		{"sessions end also where the login is refused already", sessionsEndAlsoWhereTheLoginIsRefusedAlready},
 		{"sessions of another owed password are left alone", sessionsOfAnotherOwedPasswordAreLeftAlone},

@@ -95,3 +95,37 @@ func aSessionThatNobodyHasAcceptedIsNotEnded(t *testing.T, g *target) {
 		}
 	}
 }
+
+// A user sees its own sessions without any right. The administrator sees those of others, and ends them, with PROCESS and
+// CONNECTION ADMIN; without PROCESS it sees none of them, which is no error.
+func whoMayLookAtWhoseSessions(t *testing.T, g *target) {
+	app, password := g.person(t, g.another())
+	keeper, keepersPassword := g.person(t, g.another())
+	l := g.live(t, g.values(app, password))
+	answers := g.session(t, app, password)
+	for _, tt := range []struct {
+		user, password, right string
+		sees                  int
+	}{
+		{app, password, "USAGE", 1},
+		{keeper, keepersPassword, "CREATE USER, CONNECTION ADMIN", 0},
+		{keeper, keepersPassword, "PROCESS", 1},
+	} {
+		g.Do(t, "GRANT "+tt.right+" ON *.* TO "+identifier(tt.user)+"@'%'")
+		one, err := l.rotator.server.loginKnown(t.Context(), l.login(g.values(tt.user, tt.password)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		threads, err := one.listThreads(t.Context(), app)
+		if err != nil || len(threads) != tt.sees {
+			t.Errorf("%s with %s: %+v, %v", tt.user, tt.right, threads, err)
+		}
+		if tt.user == keeper {
+			e := sqluser.Retirement{Owed: l.login(l.versions[0]), EndSessions: true, Witness: accepted}
+			if err := one.endAccepted(t.Context(), e); err != nil || answers() != (tt.sees == 0) {
+				t.Errorf("with %s it ends: %v, and the session answers: %v", tt.right, err, answers())
+			}
+		}
+		one.Close(t.Context())
+	}
+}

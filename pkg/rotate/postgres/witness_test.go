@@ -167,7 +167,7 @@ func acceptedSession(t *testing.T, w *world) {
 }
 
 // countedSessions retires as an administrator who has none of the user's privileges: the sessions are counted, and
-// nothing else of them is shown.
+// nothing else of them is shown, unless it has pg_read_all_stats.
 func countedSessions(t *testing.T, w *world) {
 	w.role(canary, password)
 	w.role("keeper", "pw", "CREATEROLE")
@@ -186,6 +186,12 @@ func countedSessions(t *testing.T, w *world) {
 	if !is || !strings.Contains(used.Seen, "1 session from an address that is not visible to this login (worker), now") || !used.Ends.IsZero() {
 		t.Fatalf("the error is %v", err)
 	}
+	w.do("GRANT pg_read_all_stats TO keeper")
+	_, err = r.Retire(t.Context(), end)
+	if used, is = errors.AsType[*rotate.InUse](err); !is || !strings.Contains(used.Seen, "1 session from 127.0.0.1 (worker, idle), since ") {
+		t.Fatalf("with pg_read_all_stats the error is %v", err)
+	}
+	w.do("REVOKE pg_read_all_stats FROM keeper")
 	end.Witness = accepted
 	if _, err := r.Retire(t.Context(), end); err != nil {
 		t.Fatal(err)

@@ -248,16 +248,25 @@ func TestAWatchGoesForward(t *testing.T) {
 	}
 }
 
-// Where little is read, all of the time since a function has started anew is looked up at once.
-func TestAQuietDayTakesTwoLookups(t *testing.T) {
-	w := open(t, sim.Lists{Whole: true})
-	w.Advance(24 * time.Hour)
-	for hours, want := range map[int]int{24: 2, 1: 2} {
-		w.waits = 0
-		to := w.Clock.Now()
-		_, until, err := lookup.NewWatch(w.trail()).ReadForward(t.Context(), to.Add(-time.Duration(hours)*time.Hour), to)
-		if err != nil || !until.Equal(to) || w.waits != want {
-			t.Errorf("%d hours take %d lookups, until %s: %v", hours, w.waits, until, err)
+// A function that starts anew reads a quiet day at once, and a day with a busy hour up to the minute that has more events
+// than a piece may have.
+func TestAWatchReadsAQuietDayAtOnce(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		w := open(t, sim.Lists{Whole: true})
+		for hour := range 24 {
+			for range map[bool]int{false: 1, true: 1100}[busy && hour == 20] {
+				w.read("nightly", "source/dev/db")
+			}
+			w.Advance(time.Hour)
+		}
+		end := w.Clock.Now()
+		w.Advance(trail.Lag)
+		watch, from := lookup.NewWatch(w.trail()), w.start
+		for range map[bool]int{false: 1, true: 30}[busy] {
+			_, from, _ = watch.ReadForward(t.Context(), from, end)
+		}
+		if before := w.start.Add(20 * time.Hour).Sub(from); !busy && !from.Equal(end) || busy && (before < 0 || before > 2*time.Minute) {
+			t.Errorf("busy %v: it has come from %s to %s", busy, w.start, from)
 		}
 	}
 }

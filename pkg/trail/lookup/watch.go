@@ -9,18 +9,19 @@ import (
 )
 
 const (
-	piecePages = 20        // that a watch reads at once: ten seconds at AWS's pace
+	piecePages = 20 // that a watch reads at once: ten seconds at AWS's pace
+	fewPages   = piecePages / 4
 	pieceSpan  = time.Hour // that it tries to read at first
 	leastSpan  = time.Minute
-	wholePages = 4 // with which all that is left is tried to be read at once
+	mostSpan   = 24 * time.Hour
 )
 
 // Watch reads the trail forward, a piece at a time, for as long as its function is warm. Events come newest first: a span
-// of time whose events do not fit a piece is tried again in halves. Where little is read all of the time is one piece.
+// of time whose events do not fit a piece is tried again in halves, and one that is read with few pages is followed by one
+// of twice the length.
 type Watch struct {
 	trail *Trail
 	span  time.Duration
-	busy  bool // the last piece did not have all that was left
 	kept  time.Time
 }
 
@@ -32,43 +33,31 @@ func NewWatch(t *Trail) *Watch { return &Watch{trail: t, span: pieceSpan} }
 // read before it counts.
 func (w *Watch) ReadForward(ctx context.Context, from, to time.Time) (reads []trail.Read, until time.Time, err error) {
 	pages := piecePages
-	if to.Sub(from) > w.span && !w.busy {
-		few := wholePages
-		some, err := w.trail.readsWithin(ctx, from, to, &few)
-		if !errors.Is(err, ErrTooMany) {
-			return some, laterUnless(err, from, to), err
-		}
-		pages -= wholePages
-	}
-	w.busy = true
 	for from.Before(to) {
 		end := from.Add(w.span)
 		if end.After(to) {
 			end = to
 		}
+		left := pages
 		some, err := w.trail.readsWithin(ctx, from, end, &pages)
 		switch {
 		case errors.Is(err, ErrTooMany):
-			if len(reads) == 0 && w.span <= leastSpan {
+			if left == piecePages && w.span <= leastSpan {
 				return nil, from, err
 			}
-			w.span = max(w.span/2, leastSpan)
+			if left == piecePages { // it does not fit, though nothing was read before it
+				w.span = max(w.span/2, leastSpan)
+			}
 			return reads, from, nil
 		case err != nil:
 			return reads, from, err
 		}
 		reads, from = append(reads, some...), end
+		if left-pages <= fewPages {
+			w.span = min(2*w.span, mostSpan)
+		}
 	}
-	w.busy = false
 	return reads, from, nil
-}
-
-// laterUnless returns to, or from where there is an error.
-func laterUnless(err error, from, to time.Time) time.Time {
-	if err != nil {
-		return from
-	}
-	return to
 }
 
 // Kept returns what Keep noted last; zero at first.

@@ -1,0 +1,11 @@
+variable "environment" {}
+variable "secrets" {
+  type = map(string)
+}
+variable "app_secret_mappings" {
+  default = { SERVICE_KEY = "API_KEY", API_KEY = "OTHER" }
+}
+locals {
+  mapped        = { for k, n in var.app_secret_mappings : n => lookup(var.secrets, k, null) if lookup(var.secrets, k, null) != null }
+  final_secrets = merge(var.secrets, local.mapped)
+}
