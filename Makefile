@@ -204,6 +204,7 @@ sim: ## random schedules of a month each, by seed: SEEDS (20000)
 exhaust: ## every fault at every call of every scenario, every pair, everybody else's actions in between: many hours; goes on where it was interrupted
 	@go test ./internal/simulation -run 'TestOneFault|TestTwoFaults|TestFaultsInABusyWorld|TestWhateverOthersDoMeanwhile|TestAnyConsumer' -v -timeout 48h \
 		-args -every 1 -pairs 1 -besides 1 -redeployed 1 -done '$(CURDIR)/build/exhaust'
+	@go test ./internal/bench -run TestManyServices -v -timeout 1h -args -services 1000
 	@go test ./pkg/manifest -run TestNoMessage -args -every 1
 
 fuzz: ## every fuzz target for FUZZTIME (10s)

@@ -190,7 +190,7 @@ func (o *outputs) keep(args []string, texts ...string) {
 // scriptVariables are what a command reads of a script's variables.
 var scriptVariables = []string{
 	"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST", "GOPACKAGE",
-	"ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE", "ROTARY_TRAIL_PAUSE", clockVariable,
+	"ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE", "ROTARY_TRAIL_PAUSE", "ROTARY_ECS_PAUSE", clockVariable,
 }
 
 // takeVariables gives the process a script's variables, and returns what takes them back.
@@ -292,7 +292,7 @@ func openStage(ts *testscript.TestScript, args []string, lambdas string) {
 	})
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": s.At.AWS, "AWS_ACCESS_KEY_ID": s.Env.Account, "AWS_SECRET_ACCESS_KEY": "standin",
-		"ROTARY_GITHUB_URL": s.At.GitHub, "ROTARY_VERCEL_URL": s.At.Vercel, "ROTARY_GITHUB_PAUSE": "off", "ROTARY_TRAIL_PAUSE": "off",
+		"ROTARY_GITHUB_URL": s.At.GitHub, "ROTARY_VERCEL_URL": s.At.Vercel, "ROTARY_GITHUB_PAUSE": "off", "ROTARY_TRAIL_PAUSE": "off", "ROTARY_ECS_PAUSE": "off",
 	} {
 		ts.Setenv(name, value)
 	}

@@ -128,7 +128,7 @@ func (s *session) isDeployed() (bool, error) {
 
 // newPass is a pass that runs here. It reads the trail only where nothing is retired without that.
 func (s *session) newPass(accept []string, dryRun bool) reconcile.Pass {
-	secrets, clusters := store.New(s.secretsClient()), consume.Clusters(s.cfg, s.env)
+	secrets, clusters := store.New(s.secretsClient()), consume.Clusters(s.cfg, s.env, consume.FromEnv(os.Getenv))
 	var watch reconcile.Trail
 	if s.env.ReadersRule == manifest.ReadersVeto && !dryRun {
 		watch = lookup.NewWatch(lookup.New(s.cfg, lookup.FromEnv(os.Getenv)))

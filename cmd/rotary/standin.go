@@ -267,7 +267,7 @@ func (w served) listVariables() map[string]string {
 		"AWS_ENDPOINT_URL": w.at.AWS, "AWS_ACCESS_KEY_ID": w.account, "AWS_SECRET_ACCESS_KEY": "standin",
 		"AWS_SESSION_TOKEN": "", "AWS_REGION": w.region, "AWS_DEFAULT_REGION": w.region,
 		"AWS_EC2_METADATA_DISABLED": "true", "ROTARY_GITHUB_URL": w.at.GitHub,
-		"ROTARY_VERCEL_URL": w.at.Vercel, "ROTARY_GITHUB_PAUSE": "off", "ROTARY_TRAIL_PAUSE": "off", clockVariable: w.clock.String(),
+		"ROTARY_VERCEL_URL": w.at.Vercel, "ROTARY_GITHUB_PAUSE": "off", "ROTARY_TRAIL_PAUSE": "off", "ROTARY_ECS_PAUSE": "off", clockVariable: w.clock.String(),
 	}
 	if path, err := filepath.Abs(w.manifest); w.manifest != "" && w.manifest != defaultManifest && err == nil {
 		all["ROTARY_MANIFEST"] = path // commands would not find it

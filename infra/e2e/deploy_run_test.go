@@ -51,7 +51,7 @@ func (c *cloud) function(_ context.Context, _ string, properties any) (attribute
 	}
 	f := &function{role: p.Role, logGroup: p.LoggingConfig.LogGroup, network: p.VpcConfig != nil, Function: lambdahost.Function{
 		Name: p.FunctionName, Path: packaged.bootstrap, Concurrency: p.ReservedConcurrentExecutions, Timeout: time.Duration(p.Timeout) * time.Second,
-		Env: map[string]string{"AWS_ENDPOINT_URL": c.at, "ROTARY_GITHUB_URL": c.At.GitHub, "ROTARY_VERCEL_URL": c.At.Vercel, "ROTARY_GITHUB_PAUSE": "off", "ROTARY_TRAIL_PAUSE": "off"},
+		Env: map[string]string{"AWS_ENDPOINT_URL": c.at, "ROTARY_GITHUB_URL": c.At.GitHub, "ROTARY_VERCEL_URL": c.At.Vercel, "ROTARY_GITHUB_PAUSE": "off", "ROTARY_TRAIL_PAUSE": "off", "ROTARY_ECS_PAUSE": "off"},
 	}}
 	for name, value := range p.Environment.Variables {
 		if _, taken := f.Env[name]; taken {

@@ -180,7 +180,7 @@ func (p *played) rotary(ctx context.Context, input []byte, args ...string) error
 	command.Stdin = bytes.NewReader(input)
 	command.Env = []string{
 		"AWS_ENDPOINT_URL=" + p.at, "AWS_ACCESS_KEY_ID=" + p.Env.Account, "AWS_SECRET_ACCESS_KEY=x", "AWS_SESSION_TOKEN=" + p.platform(),
-		"ROTARY_GITHUB_URL=" + p.At.GitHub, "ROTARY_VERCEL_URL=" + p.At.Vercel, "ROTARY_TRAIL_PAUSE=off", "HOME=" + p.t.TempDir(),
+		"ROTARY_GITHUB_URL=" + p.At.GitHub, "ROTARY_VERCEL_URL=" + p.At.Vercel, "ROTARY_TRAIL_PAUSE=off", "ROTARY_ECS_PAUSE=off", "HOME=" + p.t.TempDir(),
 	}
 	out, err := command.CombinedOutput()
 	p.printed = append(p.printed, out...)

@@ -14,7 +14,8 @@ import (
 )
 
 // bounds are what passes may cost at most. Lower them with each change that makes a pass cheaper; raise one only with the
-// reason in the change's message. What today's code needs is printed by
+// reason in the change's message. One after the other may come a few more than there are, because a busy machine makes calls
+// late that were meant to be beside others. What today's code needs is printed by
 //
 //	go test ./internal/bench -run TestAPassCostsNoMoreThanBefore -v
 var bounds = map[string]struct {
@@ -22,10 +23,10 @@ var bounds = map[string]struct {
 	oneByOne int // the longest chain of calls that were made one after the other
 	chain    int // the longest chain of calls that need each other's answers
 }{
-	"none-50-3": {calls: 72, oneByOne: 72, chain: 5},
-	"one-50-3":  {calls: 181, oneByOne: 181, chain: 11},
-	"all-50-3":  {calls: 240, oneByOne: 240, chain: 11},
-	"one-500-3": {calls: 181, oneByOne: 181, chain: 11},
+	"none-50-3": {calls: 26, oneByOne: 12, chain: 5},
+	"one-50-3":  {calls: 86, oneByOne: 32, chain: 11},
+	"all-50-3":  {calls: 145, oneByOne: 46, chain: 11},
+	"one-500-3": {calls: 86, oneByOne: 32, chain: 11},
 }
 
 // latency makes calls that are made together be under way together, also on a machine with other things to do.

@@ -32,7 +32,7 @@ func findAction(name string) func(w *World, args []string) error {
 		}
 	}
 	return map[string]func(w *World, args []string) error{
-		"pass": onePass, "sweeps": runSweeps, "settle": runUntilSettled, "wait": letTimePass,
+		"pass": onePass, "sweeps": runSweeps, "settle": runUntilSettled, "wait": letTimePass, "interleave": interleaveCalls,
 
 		"rotate": rotateNow, "begin": beginRotation, "hurryback": rollBackImpatiently, "tidy": tidyOrphans, "resume": rotationStep(steps...),
 		"create": rotationStep("createSecret"), "set": rotationStep("setSecret"),

@@ -28,7 +28,7 @@ func (w *World) runPass(ctx context.Context) error {
 	w.passing = true
 	w.passes++
 	pass, number, began, due := w.newPass(propagateLambda), w.passes, w.Clock.Now(), w.listDue()
-	pass.Advancer, pass.AcceptRemovals, pass.Trail, pass.Receipts = advancer{w}, w.accept, w.newTrail(), w.newReceipts()
+	pass.Advancer, pass.AcceptRemovals, pass.Trail, pass.Receipts, pass.Memory = advancer{w}, w.accept, w.newTrail(), w.newReceipts(), w.warmMemory()
 	report, err := pass.Run(ctx)
 	w.Failed = err
 	w.keepReport(report)
@@ -38,6 +38,14 @@ func (w *World) runPass(ctx context.Context) error {
 	}
 	w.notePass(began, err == nil && w.now.isCalm() && len(w.outage)+len(w.hidden) == 0)
 	return err
+}
+
+// warmMemory returns the memory of a function that stays warm until another manifest is deployed.
+func (w *World) warmMemory() *reconcile.Memory {
+	if w.memoryOf != w.Env {
+		w.memory, w.memoryOf = new(reconcile.Memory), w.Env
+	}
+	return w.memory
 }
 
 // newPass returns a pass with what it needs to observe, on behalf of a caller.

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -41,10 +42,11 @@ var drawnOfOwners = []weighted{{"select ci", 4}, {"share ci", 4}, {"queue ci", 8
 // months is the number of rotations in a random schedule, each with what comes with it, ten days apart.
 const months = 3
 
-// Random returns the schedule of a seed: three rotations at least, and thirty days. more are drawn beside drawn.
+// Random returns the schedule of a seed: three rotations at least, and thirty days. more are drawn beside drawn. The calls
+// that rotary makes at the same time come in an order of the seed's.
 func Random(seed uint64, more ...weighted) Schedule {
 	r := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // it is to be repeated
-	var s Schedule
+	s := Schedule{{Do: fmt.Sprintf("interleave %d", seed+1)}}
 	for range months {
 		s = append(s, randomStep(r, "rotate db"))
 		for range 3 + r.IntN(8) {

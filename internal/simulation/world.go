@@ -21,6 +21,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	ecsdriver "github.com/rotary-secrets/rotary/pkg/consume/ecs"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/parallel"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -34,9 +35,13 @@ type World struct {
 	fleet map[string]*member // in place of the drivers; nil where they are real
 	rng   *rand.Rand
 
+	threads *interleaving // of what rotary does at the same time
+
 	definitions *ecsdriver.Cache    // of what drivers of ECS have learned
 	clusters    *ecsdriver.Clusters // the look at them, of the environment clustersOf
 	clustersOf  *manifest.Environment
+	memory      *reconcile.Memory // of the environment memoryOf
+	memoryOf    *manifest.Environment
 
 	databases map[string]*database // by source
 	vendors   map[string]*vendor   // by source
@@ -93,6 +98,8 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]workflowRun{}, done: map[string]int{}, started: map[string]string{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{}, copies: map[string]copied{}, hidden: map[string]manifest.Consumer{}, places: map[string]bool{},
 	}
 	w.now = &between{w: w, open: true}
+	w.threads = &interleaving{w: w}
+	w.ctx = parallel.WithScheduler(ctx, w.threads)
 	if err := w.setUp(ctx, s); err != nil {
 		return nil, err
 	}
@@ -263,6 +270,7 @@ func (w *World) doAction(do string) {
 
 // decideCall returns the fault of a call: it is the tap's hook.
 func (w *World) decideCall(c sim.Call) sim.Fault {
+	w.threads.letOthersGo()
 	f := w.now.decideCall(c)
 	switch {
 	case w.now.open:

@@ -99,13 +99,13 @@ func runPass(t testing.TB, s *Stage) plan.Report {
 	client, at := s.InMemory()
 	cfg := s.Config(s.Env.Account, s.Env.Region)
 	secrets := store.New(secretsmanager.NewFromConfig(cfg))
-	clusters := consume.Clusters(cfg, s.Env)
+	clusters := consume.Clusters(cfg, s.Env, consume.Endpoints{NoRates: true})
 	report, err := reconcile.Pass{
 		Environment: s.Env, Store: secrets,
 		Advancer: rotate.Direct{
 			Environment: s.Env, Store: secrets, Open: rotators.Opener(rotators.Reach{Environment: s.Env, Store: secrets, AWS: cfg}),
 		},
-		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}, clusters), Census: clusters,
+		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoRates: true}, clusters), Census: clusters,
 	}.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)

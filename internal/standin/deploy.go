@@ -96,7 +96,7 @@ const patience = 15 * time.Minute
 func (w *World) deployFunctions(d Deployment) error {
 	env := map[string]string{
 		"AWS_ENDPOINT_URL": d.At.AWS, "ROTARY_ENVIRONMENT": d.Environment.Name,
-		"ROTARY_GITHUB_URL": d.At.GitHub, "ROTARY_VERCEL_URL": d.At.Vercel, "ROTARY_GITHUB_PAUSE": "off", "ROTARY_TRAIL_PAUSE": "off",
+		"ROTARY_GITHUB_URL": d.At.GitHub, "ROTARY_VERCEL_URL": d.At.Vercel, "ROTARY_GITHUB_PAUSE": "off", "ROTARY_TRAIL_PAUSE": "off", "ROTARY_ECS_PAUSE": "off",
 		"ROTARY_QUEUE_ARN":          queueARN(d.Environment),
 		"ROTARY_SCHEDULER_ROLE_ARN": schedulerRole(d.Environment),
 	}

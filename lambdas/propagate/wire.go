@@ -27,7 +27,7 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	schedule := pipeline.NewSchedule(env, scheduler.NewFromConfig(cfg), os.Getenv("ROTARY_QUEUE_ARN"),
 		os.Getenv("ROTARY_SCHEDULER_ROLE_ARN"))
 	sinks := consume.FromEnv(os.Getenv)
-	clusters := consume.Clusters(cfg, env)
+	clusters := consume.Clusters(cfg, env, sinks)
 	open, signIn := consume.Opener(cfg, sinks, clusters), consume.SignIn(cfg, sinks)
 	receipts := consume.Receipts(env, sinks)
 	h := handler{
@@ -43,10 +43,11 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	if env.ReadersRule != manifest.ReadersIgnore && env.Mode != manifest.Observe && !h.looksOnly {
 		watch = lookup.NewWatch(lookup.New(cfg, lookup.FromEnv(os.Getenv)))
 	}
+	memory := new(reconcile.Memory)
 	h.pass = func(ctx context.Context, what asked, dryRun bool) (plan.Report, error) {
 		return reconcile.Pass{
 			Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)),
-			Open: open, Census: clusters, Receipts: receipts, Trail: watch, Advancer: invoke, SignIn: signIn,
+			Open: open, Census: clusters, Receipts: receipts, Trail: watch, Memory: memory, Advancer: invoke, SignIn: signIn,
 			Followed: h.logFollowed, AcceptRemovals: what.acceptRemovals, Adopt: what.adopt, Disown: what.disown, DryRun: dryRun,
 		}.Run(ctx)
 	}

@@ -20,6 +20,9 @@ const (
 // Month is the number of passes that sweeps ask for in 30 days, one every five minutes.
 const Month = 30 * 24 * 60 / 5
 
+// hours is how many passes of a month read everything: a look is reused for an hour (reconcile.MemoryLasts).
+const hours = 30 * 24
+
 // Item is one line of a bill: so many of something, at a price each.
 type Item struct {
 	Name  string
@@ -66,7 +69,7 @@ func Estimate(env *manifest.Environment) Bill {
 		{Metrics, len(metric.All(env)), perMetric},
 		{Alarms, len(metric.ListAlarms(env)), perAlarm},
 		{Dashboards, dashboards, perDashboard},
-		{Calls, Month * CountCalls(len(env.Sources), len(env.Buckets)), per10000 / 10_000},
+		{Calls, countMonth(len(env.Sources), len(env.Buckets)), per10000 / 10_000},
 	}
 }
 
@@ -74,9 +77,16 @@ func Estimate(env *manifest.Environment) Bill {
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_BatchGetSecretValue.html).
 const mostInBatch = 20
 
-// CountCalls returns how often a pass that finds nothing changed calls Secrets Manager: a BatchGetSecretValue for 20 secrets, a
-// DescribeSecret for each secret, and a ListSecretVersionIds for each source.
-func CountCalls(sources, buckets int) int {
-	secrets := sources + buckets
-	return (secrets+mostInBatch-1)/mostInBatch + secrets + sources
+// CountCalls returns how often a pass that finds nothing changed calls Secrets Manager. One that reuses what the pass before it
+// has read: a BatchGetSecretValue for 20 secrets, and a DescribeSecret for each source. A whole one: a DescribeSecret for each
+// bucket and a ListSecretVersionIds for each source besides.
+func CountCalls(sources, buckets int) (calm, whole int) {
+	calm = (sources+buckets+mostInBatch-1)/mostInBatch + sources
+	return calm, calm + buckets + sources
+}
+
+// countMonth returns how often the passes of a month call Secrets Manager: one in an hour is whole.
+func countMonth(sources, buckets int) int {
+	calm, whole := CountCalls(sources, buckets)
+	return hours*whole + (Month-hours)*calm
 }

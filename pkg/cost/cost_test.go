@@ -19,11 +19,11 @@ func TestTheBillOfTheExample(t *testing.T) {
 		got = append(got, fmt.Sprintf("%d %s $%.2f", item.Count, item.Name, item.Dollars()))
 	}
 	want := []string{"16 secrets $6.40", "1 key $1.00", "8 metrics $2.40", "15 alarms $1.50", "0 dashboards $0.00",
-		"241920 calls to Secrets Manager $1.21"}
+		"115200 calls to Secrets Manager $0.58"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("bill (-want +got):\n%s", diff)
 	}
-	if sum := fmt.Sprintf("%.2f", bill.Dollars()); sum != "12.51" {
+	if sum := fmt.Sprintf("%.2f", bill.Dollars()); sum != "11.88" {
 		t.Errorf("it costs $%s", sum)
 	}
 }

@@ -22,7 +22,7 @@ type Wake struct {
 	AcceptRemovals []string // of a request by rotary apply
 	// Adopt and Disown are of a request by rotary adopt and disown: names by consumer, all of them where it has none.
 	Adopt, Disown map[string][]string
-	Ignore         bool     // it is known and changes nothing: rotary's own write, another label
+	Ignore        bool // it is known and changes nothing: rotary's own write, another label
 }
 
 // Refused is the error for a message that does not belong here: it is acknowledged and alarmed, never retried.

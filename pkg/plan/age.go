@@ -235,6 +235,22 @@ func (s State) IsAgeing(b Bucket) bool {
 	})
 }
 
+// NeedsRevisions reports whether it matters which versions of buckets somebody could deploy. It does not where no bucket has
+// a version besides its current one that has not come to its end, and everything that is owed is only fed to buckets that
+// are not written with what replaces it: they carry it, so that nothing is withdrawn or retired whoever could deploy what.
+func (s State) NeedsRevisions() bool {
+	for _, b := range s.Buckets {
+		if slices.ContainsFunc(b.Versions, func(v history.Version) bool { return stageOf(v) != isFree && !v.Has(history.AWSCurrent) }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.Sources, func(source Source) bool {
+		feeds := slices.DeleteFunc(slices.Clone(s.Buckets), func(b Bucket) bool { return !b.isFedBy(source.Name) })
+		isWritten := func(b Bucket) bool { return !b.Stale() }
+		return len(source.Owed()) > 0 && (len(feeds) == 0 || slices.ContainsFunc(feeds, isWritten))
+	})
+}
+
 // HasUnknown reports whether somebody runs, or could deploy, a version that is known of no bucket.
 func (s State) HasUnknown() bool {
 	isKnown := func(id string) bool {

@@ -21,7 +21,7 @@ type Plan struct {
 	Marks       []Mark       // labels that go on first
 	Writes      []Write      // buckets
 	Confirms    []Confirm    // sources
-	Rolls       []Roll       // consumers
+	Rolls       []Roll       // consumers, those first whose version has been current for longest
 	Withdrawals []Withdrawal // bucket versions
 	Drops       []Mark       // labels that come off
 	Advances    []Advance    // sources
@@ -61,7 +61,8 @@ type Roll struct {
 	Consumer string
 	Bucket   bucket.Bucket
 	Why      string
-	Disown   []string // adopted names that the consumer gets from where it had them before, and no more from the bucket
+	Disown   []string  // adopted names that the consumer gets from where it had them before, and no more from the bucket
+	Since    time.Time // when the version became current; zero where no label tells that it was ever another
 }
 
 // Confirm asks a source's rotator to make sure that the target accepts the current version, and to set it again where
@@ -173,6 +174,7 @@ func Make(s State) Plan {
 	for _, b := range s.Buckets {
 		p.planBucket(s, b)
 	}
+	slices.SortStableFunc(p.Rolls, func(a, b Roll) int { return a.Since.Compare(b.Since) })
 	p.awaitDropped(s)
 	p.rememberReadings(s)
 	p.awaitStrangers(s)
@@ -278,18 +280,32 @@ func (p *Plan) planBucket(s State, b Bucket) {
 		return
 	}
 	target, writing := p.writeBucket(s, b)
+	since := b.currentSince()
+	if writing {
+		since = s.Now
+	}
 	for _, c := range b.Consumers {
 		if c.Remembered {
 			p.awaitRemembered(s, b, c)
 			continue
 		}
-		p.rollConsumer(s, c, c.withoutLeft(target))
+		p.rollConsumer(s, c, c.withoutLeft(target), since)
 	}
 	p.ageBucket(s, b, writing)
 }
 
-// rollConsumer plans one consumer.
-func (p *Plan) rollConsumer(s State, c Consumer, target bucket.Bucket) {
+// currentSince returns when the bucket's current version became that, by the labels of those before it.
+func (b Bucket) currentSince() (since time.Time) {
+	for _, v := range b.Versions {
+		if past, replaced := v.PastSince(); replaced && !v.Has(history.AWSCurrent) {
+			since = laterOf(since, past)
+		}
+	}
+	return since
+}
+
+// rollConsumer plans one consumer, whose bucket has had the version since a time.
+func (p *Plan) rollConsumer(s State, c Consumer, target bucket.Bucket, since time.Time) {
 	wait := func(r Reason, detail string) {
 		p.Waits = append(p.Waits, Wait{
 			Subject: c.Name, Version: target.Version, Reason: r, Detail: detail, Until: c.WaitTill,
@@ -320,7 +336,7 @@ func (p *Plan) rollConsumer(s State, c Consumer, target bucket.Bucket) {
 	case c.NotRolled != "":
 		wait(NotRolled, describeNotRolled(c, target))
 	default:
-		p.Rolls = append(p.Rolls, Roll{Consumer: c.Name, Bucket: target, Why: whyRoll(c, target.Version)})
+		p.Rolls = append(p.Rolls, Roll{Consumer: c.Name, Bucket: target, Why: whyRoll(c, target.Version), Since: since})
 	}
 }
 

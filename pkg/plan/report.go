@@ -146,9 +146,9 @@ type BucketReport struct {
 	Names   []string `json:"names"`
 	ARN     string   `json:"arn,omitempty"` // of Secret
 	// Has lists the names of the version that is current, where it is stale: Names are then those of the next one.
-	Has []string `json:"has,omitempty"`
-	Frozen  string   `json:"frozen,omitempty"` // why it is not written
-	Stale   bool     `json:"stale,omitempty"`  // it does not hold yet what its sources and the manifest say
+	Has    []string `json:"has,omitempty"`
+	Frozen string   `json:"frozen,omitempty"` // why it is not written
+	Stale  bool     `json:"stale,omitempty"`  // it does not hold yet what its sources and the manifest say
 	// LostMemory: somebody took the tags away that remember who reads it.
 	LostMemory bool `json:"lostMemory,omitempty"`
 }

@@ -32,21 +32,21 @@ type Seen struct {
 	ServesFor time.Duration
 	Settled   bool // nothing is unfinished: no rollout, no push, no drain
 	Changed   time.Time
-	Rest      string   // fingerprint of everything else a Roll would use (the rest of the task definition, the git ref)
-	Failed    *Failed  // the newest rollout, if it failed
-	Foreign   string   // somebody else's rollout in progress, in words: rotary does not supersede it
-	NotRolled string   // why rotary does not roll it before a person or its pipeline has acted, in words
+	Rest      string  // fingerprint of everything else a Roll would use (the rest of the task definition, the git ref)
+	Failed    *Failed // the newest rollout, if it failed
+	Foreign   string  // somebody else's rollout in progress, in words: rotary does not supersede it
+	NotRolled string  // why rotary does not roll it before a person or its pipeline has acted, in words
 	// Left are names of the bucket that it has from elsewhere, that the manifest lets rotary adopt, and that nobody has
 	// adopted: they stay as they are. Adopted are those that somebody has. Both are sorted.
-	Left      []Elsewhere
-	Adopted   []string
-	Drift     []string // names that somebody changed or removed by hand since rotary wrote them
-	Unknown   string   // why the look is incomplete, in words; anything here vetoes every retirement
-	Absent    string   // a token that works shows that it does not exist, in words: nothing of it runs
-	Unread    bool     // the sink could not be read at all: nothing is known, and nothing is rolled
-	Waiting   string   // what an unsettled consumer is waiting for, in words
-	WaitTill  time.Time
-	Detail    string // one line for people: "2 of 2 tasks", "deployment dpl_x READY"
+	Left     []Elsewhere
+	Adopted  []string
+	Drift    []string // names that somebody changed or removed by hand since rotary wrote them
+	Unknown  string   // why the look is incomplete, in words; anything here vetoes every retirement
+	Absent   string   // a token that works shows that it does not exist, in words: nothing of it runs
+	Unread   bool     // the sink could not be read at all: nothing is known, and nothing is rolled
+	Waiting  string   // what an unsettled consumer is waiting for, in words
+	WaitTill time.Time
+	Detail   string // one line for people: "2 of 2 tasks", "deployment dpl_x READY"
 }
 
 // Elsewhere is a name that a consumer has from elsewhere than its bucket.

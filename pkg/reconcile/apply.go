@@ -7,10 +7,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/parallel"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -20,6 +22,23 @@ import (
 // credential that another step of the same plan touches. So what fails there is gathered, and the rest goes on. Where a
 // tag or a mark could not be set, no label is dropped and nothing is retired: the environment may have forgotten
 // somebody.
+//
+// What is of different secrets, or different consumers, goes on at the same time within each of these:
+//
+//	step        | at the same time           | one after the other, because
+//	------------|----------------------------|------------------------------------------------------------------
+//	Tags        | –                          | until when the trail was read stands behind whom it has shown
+//	Marks       | secrets                    | SEEN moves last, and a label that takes another's place comes first
+//	Writes      | buckets                    | a version has its HELD before it is current, and is current before the
+//	            |                            |   one before it gets PAST
+//	Rolls       | kinds, consumers of a kind | a consumer's own calls: its driver knows why
+//	Withdrawals | the consumers of a version | its label moves when none of them can start on it any more
+//	Drops       | –                          | few, and a label's removal is what nobody can undo
+//	Advances    | –                          | each is allowed by a look that is newer than the one before it
+//
+// And each step waits for the one above it: every source's labels stand before a bucket has its values, a bucket is
+// current before a consumer follows, who follows is withdrawn from nothing in the same plan, and what is retired was
+// withdrawn before.
 func (p Pass) applyPlan(ctx context.Context, d look, consumers map[string]openConsumer) error {
 	all := steps{stuck: map[string]bool{}}
 	for _, t := range d.Tags {
@@ -27,35 +46,57 @@ func (p Pass) applyPlan(ctx context.Context, d look, consumers map[string]openCo
 			return err
 		}
 	}
-	for _, m := range d.Marks {
-		if err := all.changeSecret(m.Secret, func() error { return p.moveLabel(ctx, m) }); err != nil {
-			return err
-		}
+	if err := p.moveLabels(ctx, d.Marks, &all); err != nil {
+		return err
 	}
 	remembered := len(all.stuck) == 0
-	for _, w := range d.Writes {
-		if p.isFedBy(w.Bucket, all.stuck) {
-			all.stuck[w.Bucket.Secret] = true
-		}
-		if err := all.changeSecret(w.Bucket.Secret, func() error { return p.writeBucket(ctx, w) }); err != nil {
-			return err
-		}
+	if err := p.writeBuckets(ctx, d.Writes, &all); err != nil {
+		return err
 	}
 	inner, cancel := contextEndingBefore(ctx)
 	defer cancel()
 	for _, c := range d.Confirms {
 		all.takeStep(ctx, func() error { return p.confirmSource(inner, c) })
 	}
-	for _, r := range d.Rolls {
-		if !all.stuck[r.Bucket.Secret] {
-			all.takeStep(ctx, func() error { return rollConsumer(inner, r, consumers) })
-		}
-	}
+	rollConsumers(ctx, inner, d.Rolls, consumers, &all)
 	p.withdrawVersions(ctx, inner, d, consumers, &all)
 	if remembered {
 		p.endOwed(ctx, inner, &d, &all)
 	}
 	return all.joinErrors()
+}
+
+// moveLabels moves the labels of several secrets at the same time, those of one secret in their order.
+func (p Pass) moveLabels(ctx context.Context, marks []plan.Mark, all *steps) error {
+	var secrets []string
+	bySecret := map[string][]plan.Mark{}
+	for _, m := range marks {
+		if bySecret[m.Secret] == nil {
+			secrets = append(secrets, m.Secret)
+		}
+		bySecret[m.Secret] = append(bySecret[m.Secret], m)
+	}
+	return all.changeSecrets(ctx, secrets, func(name string) error {
+		for _, m := range bySecret[name] {
+			if err := p.moveLabel(ctx, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeBuckets writes the buckets of which no source is stuck.
+func (p Pass) writeBuckets(ctx context.Context, writes []plan.Write, all *steps) error {
+	var secrets []string
+	bySecret := map[string]plan.Write{}
+	for _, w := range writes {
+		if p.isFedBy(w.Bucket, all.stuck) {
+			all.stuck[w.Bucket.Secret] = true
+		}
+		secrets, bySecret[w.Bucket.Secret] = append(secrets, w.Bucket.Secret), w
+	}
+	return all.changeSecrets(ctx, secrets, func(name string) error { return p.writeBucket(ctx, bySecret[name]) })
 }
 
 // withdrawVersions carries out the withdrawals, and tells which owed versions every consumer has left with them.
@@ -142,6 +183,39 @@ func (s *steps) changeSecret(name string, change func() error) error {
 	return err
 }
 
+// changeSecrets changes several secrets at the same time, each as changeSecret does. After an error no other change begins,
+// and those that have begun are not cut off: what is written by half has to be found out by the next pass. The error is that
+// of the first secret in the list that has one.
+func (s *steps) changeSecrets(ctx context.Context, names []string, change func(name string) error) error {
+	var over atomic.Bool
+	own := make([]error, len(names))
+	errs := parallel.Gather(ctx, len(names), func(_ context.Context, i int) error {
+		if over.Load() || s.stuck[names[i]] {
+			return nil
+		}
+		err := change(names[i])
+		if isUnreadable(err) {
+			own[i] = err
+			return nil
+		}
+		if err != nil {
+			over.Store(true)
+		}
+		return err
+	})
+	for i, err := range own {
+		if err != nil {
+			s.stuck[names[i]], s.failed = true, append(s.failed, err)
+		}
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *steps) joinErrors() error { return errors.Join(s.stopped, laggingError(s.failed)) }
 
 // moveLabel moves a label, and takes the labels off whose place it takes.
@@ -193,17 +267,6 @@ func (p Pass) writeBucket(ctx context.Context, w plan.Write) error {
 	})
 }
 
-func rollConsumer(ctx context.Context, r plan.Roll, consumers map[string]openConsumer) error {
-	c := consumers[r.Consumer]
-	if len(r.Disown) > 0 {
-		return disownNames(ctx, c.Consumer, r)
-	}
-	if err := c.Roll(ctx, r.Bucket); err != nil {
-		return fmt.Errorf("roll %s: %w", r.Consumer, err)
-	}
-	return nil
-}
-
 func disownNames(ctx context.Context, c Consumer, r plan.Roll) error {
 	d, can := c.(Disowner)
 	if !can {
@@ -216,23 +279,27 @@ func disownNames(ctx context.Context, c Consumer, r plan.Roll) error {
 }
 
 // withdrawVersion makes sure that no consumer can start on a bucket version any more, and puts its label then, as of an
-// answer of Secrets Manager's after the last consumer's. It asks one consumer after the other within inner, as long as
+// answer of Secrets Manager's after the last consumer's. It asks the consumers at the same time, within inner, as long as
 // ctx leaves the time for another: those of the bucket, and those that could be deployed with the version though the
-// manifest has them elsewhere now.
+// manifest has them elsewhere now. The error is that of the first of them by name.
 func (p Pass) withdrawVersion(
 	ctx, inner context.Context, w plan.Withdrawal, consumers map[string]openConsumer,
 ) error {
-	for _, name := range slices.Sorted(maps.Keys(consumers)) {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(consumers)), func(name string) bool {
 		c := consumers[name]
-		if c.bucket != w.Bucket && !slices.Contains(c.deployable, w.Version) {
-			continue
-		}
+		return c.bucket != w.Bucket && !slices.Contains(c.deployable, w.Version)
+	})
+	err := parallel.All(inner, len(names), func(inner context.Context, i int) error {
 		if err := checkTimeLeft(ctx); err != nil {
 			return err
 		}
-		if err := c.Withdraw(inner, []string{w.Version}); err != nil {
-			return fmt.Errorf("withdraw version %s from %s: %w", history.Short(w.Version), name, err)
+		if err := consumers[names[i]].Withdraw(inner, []string{w.Version}); err != nil {
+			return fmt.Errorf("withdraw version %s from %s: %w", history.Short(w.Version), names[i], err)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if _, err := p.Store.Look(inner, w.Mark.Secret); err != nil { // for the time of its answer
 		return err
@@ -276,11 +343,11 @@ func (p Pass) advanceFresh(ctx, inner context.Context, d *look, a plan.Advance) 
 		return err
 	}
 	if p.Store.Now().Sub(d.taken) > history.LookFresh {
-		state, _, err := p.observe(inner)
+		seen, err := p.observe(inner, true)
 		if err != nil {
 			return fmt.Errorf("look again before retiring version %s of %s: %w", history.Short(a.Version), a.Source, err)
 		}
-		*d = look{plan.Make(state), state.Now}
+		*d = look{plan.Make(seen.State), seen.Now}
 		if err := checkTimeLeft(ctx); err != nil {
 			return err
 		}

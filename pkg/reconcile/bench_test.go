@@ -17,6 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/parallel"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -130,7 +131,13 @@ func (b *bench) relabel(name, label, to, from string) {
 	must(b.t, b.pass.Store.Move(b.t.Context(), name, label, to, from))
 }
 
-func (b *bench) run() (plan.Report, error) { return b.pass.Run(b.t.Context()) }
+// run does a pass whose calls come one after the other, in the same order each time.
+func (b *bench) run() (plan.Report, error) { return b.pass.Run(inOrder(b.t.Context())) }
+
+// inOrder returns ctx with one call after the other.
+func inOrder(ctx context.Context) context.Context {
+	return parallel.WithScheduler(ctx, parallel.InOrder{})
+}
 
 // mustRun is a pass that must succeed.
 func (b *bench) mustRun() plan.Report {

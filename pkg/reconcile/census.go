@@ -48,18 +48,23 @@ func (o observer) findStrangers(ctx context.Context, s plan.State) []plan.SeenSt
 // receiptsTimeout bounds the look for receipts at places of no consumer.
 const receiptsTimeout = 15 * time.Second
 
-// findReceipts returns the places of no consumer that have a receipt of the environment, and notes why there may be more.
-func (o observer) findReceipts(ctx context.Context, s *plan.State) []plan.SeenStranger {
+// receiptsFound are the receipts of the environment at places of no consumer, and why there may be more.
+type receiptsFound struct {
+	found  []plan.Receipt
+	failed string
+}
+
+func (o observer) findReceipts(ctx context.Context) (r receiptsFound) {
 	if o.Receipts == nil {
-		return nil
+		return r
 	}
 	ctx, cancel := context.WithTimeout(ctx, receiptsTimeout)
 	defer cancel()
-	found, err := o.Receipts.Receipts(ctx, o.valueOfKey, o.Store.Now())
-	if err != nil {
-		s.ReceiptsFailed = err.Error()
+	var err error
+	if r.found, err = o.Receipts.Receipts(ctx, o.valueOfKey, o.Store.Now()); err != nil {
+		r.failed = err.Error()
 	}
-	return s.FindStrangers(found)
+	return r
 }
 
 // named returns h with the name that the manifest gives its secret, where it could not be described.

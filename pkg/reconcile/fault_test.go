@@ -235,7 +235,7 @@ func TestAPassStartsNoWriteThatItsDeadlineCouldCutOff(t *testing.T) {
 		ctx := fading{t.Context(), func() bool { return b.Tap.Writes()+len(b.worked)-before >= k }}
 		for range 40 {
 			before = b.Tap.Writes() + len(b.worked)
-			report, err := b.pass.Run(ctx)
+			report, err := b.pass.Run(inOrder(ctx))
 			done := b.Tap.Writes() + len(b.worked) - before
 			switch {
 			case err == nil && done < len(report.Steps):
@@ -262,7 +262,7 @@ func TestAPassStartsNoWriteThatItsDeadlineCouldCutOff(t *testing.T) {
 
 func TestAPassWithNothingToDoNeedsNoTime(t *testing.T) {
 	b := settled(t)
-	report, err := b.pass.Run(fading{t.Context(), func() bool { return true }})
+	report, err := b.pass.Run(fading{inOrder(t.Context()), func() bool { return true }})
 	if err != nil || !report.Converged {
 		t.Errorf("converged %v, error %v", report.Converged, err)
 	}

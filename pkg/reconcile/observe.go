@@ -11,11 +11,13 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/parallel"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// statusTimeout bounds one look at one consumer, and censusTimeout each of the two steps of a census.
+// statusTimeout bounds one look at one consumer, and censusTimeout each of the two steps of a census and what ECS is asked
+// about one consumer.
 const (
 	statusTimeout = 30 * time.Second
 	censusTimeout = 2 * time.Minute
@@ -24,6 +26,7 @@ const (
 // openConsumer is a consumer of this pass with its driver, and the bucket that it runs on; "" where it reads a source.
 type openConsumer struct {
 	Consumer
+	kind       string
 	bucket     string
 	deployable []string // bucket versions that its revisions could be deployed with
 }
@@ -36,50 +39,86 @@ type observer struct {
 	unread  map[string]error         // by secret name: why its value cannot be read
 	current map[string]string        // by secret name: the version under AWSCURRENT
 	texts   map[string]secret.Value  // by secret name
-	ageing  bool                     // something is owed, or a bucket version has not come to its end
+	looked  map[string]described     // by secret name
+
+	revisions bool // it matters which versions somebody could deploy
 }
 
-// observe reads everything: sources, buckets, consumers, and, where a retirement is owed, what the versions in
-// question hold. The number of calls depends on the number of secrets and consumers, never on the number of keys.
-func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer, error) {
+// described is what Secrets Manager answers about a secret, or why it does not.
+type described struct {
+	history.History
+	err error
+}
+
+// observation is what one look has read, and the plan that is made from it.
+type observation struct {
+	plan.State
+	consumers map[string]openConsumer
+	reused    reuse
+	plan      plan.Plan
+}
+
+// reuse is what a look takes from the memory.
+type reuse int
+
+const (
+	reusedNothing reuse = iota
+	reusedLists         // of versions of sources
+	reusedBuckets       // and descriptions of buckets
+)
+
+// decideReuse returns what this look may take from the memory.
+func (o observer) decideReuse(now time.Time) reuse {
+	switch {
+	case !o.Memory.isRecent(now) || len(o.unread) > 0:
+		return reusedNothing
+	case o.Memory.hasSameCurrent(o.current):
+		return reusedBuckets
+	}
+	return reusedLists
+}
+
+// observe reads everything, or where it need not be whole what has moved since the memory: sources, buckets, consumers,
+// and, where a retirement is owed, what the versions in question hold. The number of calls depends on the number of
+// secrets and consumers, never on the number of keys.
+func (p Pass) observe(ctx context.Context, whole bool) (observation, error) {
 	o := observer{Pass: p, sources: map[string]bucket.Source{}, frozen: map[string]bool{}}
-	state := plan.State{
+	seen := observation{State: plan.State{
 		Environment: p.Environment.Name, Mode: p.Environment.Mode, AcceptRemovals: p.AcceptRemovals,
 		Disown: p.Disown,
-	}
+	}}
+	state := &seen.State
 	err := o.readCurrent(ctx)
 	if err != nil {
-		return state, nil, err
+		return seen, err
 	}
 	state.Now = p.Store.Now() // of the first answer: what changes during the look may not be in it
-	if state.Sources, err = o.readSources(ctx); err != nil {
-		return state, nil, err
+	if !whole {
+		seen.reused = o.decideReuse(state.Now)
 	}
-	if err := o.takeVersions(ctx, state); err != nil {
-		return state, nil, err
+	if err := o.describeSecrets(ctx, seen.reused); err != nil {
+		return seen, err
+	}
+	if state.Sources, err = o.readSources(); err != nil {
+		return seen, err
+	}
+	if err := o.takeVersions(ctx, *state); err != nil {
+		return seen, err
 	}
 	if state.Buckets, err = o.readBuckets(ctx, state.Sources); err != nil {
-		return state, nil, err
+		return seen, err
 	}
-	if err := o.readAges(ctx, state, state.IsAgeing); err != nil {
-		return state, nil, err
+	if err := o.readAges(ctx, *state, state.IsAgeing); err != nil {
+		return seen, err
 	}
-	o.ageing = slices.ContainsFunc(state.Buckets, state.IsAgeing)
-	o.prepareCensus(ctx, state)
-	consumers := o.readConsumers(ctx, state)
-	o.addRemembered(ctx, state, consumers)
-	state.Dropped = o.readDropped(ctx, state)
-	state.Strangers = append(o.findStrangers(ctx, state), o.findReceipts(ctx, &state)...)
+	o.revisions = state.NeedsRevisions()
+	seen.consumers = o.lookAround(ctx, state)
 	if state.HasUnknown() {
-		if err := o.readAges(ctx, state, func(plan.Bucket) bool { return true }); err != nil {
-			return state, nil, err
+		if err := o.readAges(ctx, *state, func(plan.Bucket) bool { return true }); err != nil {
+			return seen, err
 		}
 	}
-	if err := o.readOwed(ctx, state); err != nil {
-		return state, nil, err
-	}
-	o.readTrail(ctx, &state)
-	return state, consumers, nil
+	return seen, o.readOwed(ctx, *state)
 }
 
 // readCurrent reads what is current in every secret. It fails where Secrets Manager does: a secret that cannot be read
@@ -105,10 +144,39 @@ func (o observer) secretNames() []string {
 	return names
 }
 
-func (o observer) readSources(ctx context.Context) ([]plan.Source, error) {
+// describeSecrets reads the labels of every source and bucket, many at a time. It fails where Secrets Manager does: the
+// trouble of one secret is noted.
+func (o *observer) describeSecrets(ctx context.Context, r reuse) error {
+	names := o.secretNames()
+	all := make([]described, len(names))
+	err := parallel.All(ctx, len(names), func(ctx context.Context, i int) error {
+		look := o.Store.LookAll
+		switch isBucket := i >= len(o.Environment.Sources); {
+		case isBucket && r == reusedBuckets:
+			all[i].History = o.Memory.kept[names[i]]
+			return nil
+		case isBucket:
+			look = o.Store.Look
+		case r != reusedNothing:
+			look = o.lookAgain
+		}
+		h, err := look(ctx, names[i])
+		if all[i] = (described{h, err}); isUnreadable(err) {
+			return nil
+		}
+		return err
+	})
+	o.looked = map[string]described{}
+	for i, name := range names {
+		o.looked[name] = all[i]
+	}
+	return err
+}
+
+func (o observer) readSources() ([]plan.Source, error) {
 	var sources []plan.Source
 	for _, s := range o.Environment.Sources {
-		source, err := o.readSource(ctx, s)
+		source, err := o.readSource(s)
 		if err != nil {
 			return nil, err
 		}
@@ -118,11 +186,11 @@ func (o observer) readSources(ctx context.Context) ([]plan.Source, error) {
 }
 
 // readSource returns a source with the content of its current version, which buckets are computed from, or frozen.
-func (o observer) readSource(ctx context.Context, s manifest.Source) (plan.Source, error) {
+func (o observer) readSource(s manifest.Source) (plan.Source, error) {
 	source := plan.Source{
 		Name: s.Name, Manifest: s, Contents: plan.Contents{}, Takes: o.Environment.RetirementTakes(s),
 	}
-	values, err := o.readSourceValues(ctx, &source)
+	values, err := o.readSourceValues(&source)
 	why, alone := explainFrozen(err)
 	switch {
 	case alone:
@@ -136,10 +204,10 @@ func (o observer) readSource(ctx context.Context, s manifest.Source) (plan.Sourc
 }
 
 // readSourceValues reads a source into s, and returns the values of its current version; none where it has no version.
-func (o observer) readSourceValues(ctx context.Context, s *plan.Source) (bucket.Source, error) {
-	var err error
-	if s.History, err = o.Store.LookAll(ctx, s.Manifest.Secret); err != nil {
-		return nil, err
+func (o observer) readSourceValues(s *plan.Source) (bucket.Source, error) {
+	looked := o.looked[s.Manifest.Secret]
+	if s.History = looked.History; looked.err != nil {
+		return nil, looked.err
 	}
 	if err := o.unread[s.Secret]; err != nil {
 		return nil, markFrozen(err)
@@ -183,20 +251,21 @@ func (o observer) checkUnmoved(h history.History) error {
 
 func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]plan.Bucket, error) {
 	taken := plan.TakenVersions(sources)
-	var buckets []plan.Bucket
-	for _, definition := range o.Environment.Buckets {
-		b := plan.Bucket{
+	buckets := make([]plan.Bucket, len(o.Environment.Buckets))
+	err := parallel.All(ctx, len(buckets), func(ctx context.Context, i int) error {
+		b, definition := &buckets[i], o.Environment.Buckets[i]
+		*b = plan.Bucket{
 			Want:    bucket.Bucket{Name: definition.Name, Secret: definition.Secret},
 			Entries: o.Environment.Entries(definition), Contents: plan.Contents{},
 		}
-		err := o.readBucket(ctx, &b, definition, taken)
+		err := o.readBucket(ctx, b, definition, taken)
 		if why, alone := explainFrozen(err); alone {
 			b.Frozen, b.Want.Values, err = why, nil, nil
 		}
-		if err != nil {
-			return nil, err
-		}
-		buckets = append(buckets, b)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	o.addRelations(buckets)
 	return buckets, nil
@@ -207,9 +276,9 @@ func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]pla
 func (o observer) readBucket(
 	ctx context.Context, b *plan.Bucket, definition manifest.Bucket, taken map[string]string,
 ) error {
-	var err error
-	if b.History, err = o.Store.Look(ctx, definition.Secret); err != nil {
-		return err
+	looked := o.looked[definition.Secret]
+	if b.History = looked.History; looked.err != nil {
+		return looked.err
 	}
 	b.Want.ARN, b.Want.Version = b.ARN, o.tokenOf(definition, taken, o.keepFrozen(*b))
 	if err := o.unread[definition.Secret]; err != nil {
@@ -219,6 +288,7 @@ func (o observer) readBucket(
 		return err
 	}
 	if version := o.current[definition.Secret]; version != "" {
+		var err error
 		if b.Contents[version], err = o.readBucketContent(b.History); err != nil {
 			return markFrozen(err)
 		}
@@ -251,28 +321,6 @@ func (o observer) readBucketContent(h history.History) (plan.Content, error) {
 	return plan.Content{}, err
 }
 
-// readConsumers looks at every consumer and puts it beside its bucket, or beside the source that it reads. One that
-// cannot be read is a consumer of which nothing is known.
-func (o observer) readConsumers(ctx context.Context, s plan.State) map[string]openConsumer {
-	all := map[string]openConsumer{}
-	for i := range s.Buckets {
-		b := &s.Buckets[i]
-		for _, c := range o.Environment.Readers(b.Want.Name) {
-			consumer, seen := o.readStatus(ctx, c, o.openingFor(c, *b), b.Frozen)
-			all[c.Name] = openConsumer{consumer, b.Want.Name, seen.Deployable}
-			b.Consumers = append(b.Consumers, describeConsumer(c, seen))
-		}
-	}
-	for i := range s.Sources {
-		source := &s.Sources[i]
-		for _, c := range o.Environment.SourceReaders(source.Name) {
-			_, seen := o.readStatus(ctx, c, o.openSecret(source.History), source.Frozen)
-			source.Consumers = append(source.Consumers, describeConsumer(c, seen))
-		}
-	}
-	return all
-}
-
 // describeConsumer returns a consumer as the manifest has it and as it was seen.
 func describeConsumer(c manifest.Consumer, seen plan.Seen) plan.Consumer {
 	return plan.Consumer{
@@ -292,7 +340,7 @@ func (o observer) readStatus(
 	if err != nil {
 		return nil, unreadConsumer(c, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeForStatus(c))
 	defer cancel()
 	seen, err := consumer.Status(ctx)
 	if err != nil {
@@ -328,7 +376,7 @@ func (o observer) openingOf(b plan.Bucket) Opening {
 
 // openSecret returns what a consumer's driver is opened with, but for the content of its bucket.
 func (o observer) openSecret(h history.History) Opening {
-	return Opening{Environment: o.Environment, Secret: h, Key: o.valueOfKey, Now: o.Store.Now(), Revisions: o.ageing}
+	return Opening{Environment: o.Environment, Secret: h, Key: o.valueOfKey, Now: o.Store.Now(), Revisions: o.revisions, Hints: o.DryRun}
 }
 
 // valueOfKey returns the current value of a canonical key, whichever source declares it.
@@ -353,25 +401,25 @@ func (o observer) readBucketVersion(
 
 // readAges adds to some buckets which versions exist and when each was made.
 func (o observer) readAges(ctx context.Context, s plan.State, wanted func(plan.Bucket) bool) error {
-	for i := range s.Buckets {
+	return parallel.All(ctx, len(s.Buckets), func(ctx context.Context, i int) error {
 		b := &s.Buckets[i]
 		if b.ARN == "" || !wanted(*b) {
-			continue
+			return nil
 		}
 		if b.Made == nil {
 			var err error
 			b.Made, err = o.Store.Versions(ctx, b.Secret)
 			if why, alone := explainFrozen(err); alone {
 				b.Frozen, b.Want.Values = why, nil
-				continue
+				return nil
 			}
 			if err != nil {
 				return err
 			}
 		}
 		b.Versions = withAges(b.Versions, b.Made)
-	}
-	return nil
+		return nil
+	})
 }
 
 // withAges returns versions with the creation times that they have in made.
@@ -393,26 +441,31 @@ func (o observer) readOwed(ctx context.Context, s plan.State) error {
 	if !some {
 		return nil
 	}
-	for _, source := range s.Sources {
-		declared, _ := o.Environment.Source(source.Name)
-		read := func(text secret.Value) (map[string]secret.Value, error) {
-			values, _, err := bucket.ReadSource(declared, text)
-			return values, err
+	return parallel.All(ctx, len(s.Sources)+len(s.Buckets), func(ctx context.Context, i int) error {
+		if i < len(s.Sources) {
+			return o.readOwedSource(ctx, s.Sources[i])
 		}
-		if err := o.readContents(ctx, source.Secret, source.Claimed(), source.Contents, read); err != nil {
-			return err
-		}
+		return o.readInPlay(ctx, s, s.Buckets[i-len(s.Sources)])
+	})
+}
+
+// readOwedSource adds the owed and claimed versions of a source to its contents.
+func (o observer) readOwedSource(ctx context.Context, source plan.Source) error {
+	declared, _ := o.Environment.Source(source.Name)
+	return o.readContents(ctx, source.Secret, source.Claimed(), source.Contents, func(text secret.Value) (map[string]secret.Value, error) {
+		values, _, err := bucket.ReadSource(declared, text)
+		return values, err
+	})
+}
+
+// readInPlay adds the versions of a bucket that are in play, or that somebody could start on, to its contents.
+func (o observer) readInPlay(ctx context.Context, s plan.State, b plan.Bucket) error {
+	if b.ARN == "" { // what it has cannot be described
+		return nil
 	}
-	for _, b := range s.Buckets {
-		if b.ARN == "" { // what it has cannot be described
-			continue
-		}
-		read := func(text secret.Value) (map[string]secret.Value, error) { return bucket.ReadBucket(b.Secret, text) }
-		if err := o.readContents(ctx, b.Secret, s.ListInPlay(b), b.Contents, read); err != nil {
-			return err
-		}
-	}
-	return nil
+	return o.readContents(ctx, b.Secret, s.ListInPlay(b), b.Contents, func(text secret.Value) (map[string]secret.Value, error) {
+		return bucket.ReadBucket(b.Secret, text)
+	})
 }
 
 // readContents adds these versions of a secret to contents, unless their values are there; parse reads their texts. What

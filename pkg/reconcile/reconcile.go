@@ -89,6 +89,7 @@ type Opening struct {
 	Now         time.Time
 	Adopt       []string                                                                   // names of the manifest's adopt that a person asks this pass to adopt
 	Revisions   bool                                                                       // Seen.Deployable is asked for: something is owed, or is to be withdrawn
+	Hints       bool                                                                       // Seen.Detail is for people who look: it may cost calls
 	Content     func(ctx context.Context, version string) (map[string]secret.Value, error) // of a version of its bucket
 }
 
@@ -103,6 +104,7 @@ type Pass struct {
 	Census         Census        // may be nil: then nobody looks for what the manifest has forgotten
 	Receipts       ReceiptCensus // may be nil: then nobody looks for receipts at places that the manifest has forgotten
 	Trail          Trail         // may be nil: then nobody reads CloudTrail
+	Memory         *Memory       // of the passes before; may be nil: then each look reads everything
 	Advancer       Advancer
 	SignIn         SignIn              // may be nil: then nobody asks sinks about what rotary signs in with
 	Followed       func(plan.Follow)   // is called once the withdrawals of a Follow are done; may be nil
@@ -115,7 +117,7 @@ type Pass struct {
 const Margin = 20 * time.Second
 
 // ErrOutOfTime is returned by a pass that stopped before it was done. What it did stands; the next pass goes on.
-var ErrOutOfTime = errors.New("out of time: the next pass goes on from here")
+var ErrOutOfTime = errors.New("out of time: the next pass goes on")
 
 // Lagging is the error of a pass in which everything was done but what some consumers, or the retirement of some
 // sources, refused. The other ones followed; the next pass tries the rest again.
@@ -137,6 +139,26 @@ func laggingError(errs []error) error {
 // maxLooks is how often a pass looks again because a source changed while it was looking.
 const maxLooks = 3
 
+// lookFor looks and decides: from a look that reuses what the memory has, where that may decide (mayReuse), or else from a
+// whole one.
+func (p Pass) lookFor(ctx context.Context, mayRemember bool) (observation, error) {
+	whole := p.Memory == nil || !mayRemember
+	for {
+		seen, err := p.observe(ctx, whole)
+		for again := 1; errors.Is(err, errMoving) && again < maxLooks; again++ {
+			seen, err = p.observe(ctx, true)
+		}
+		if err != nil {
+			return seen, err
+		}
+		seen.plan = plan.Make(seen.State)
+		if seen.reused == reusedNothing || mayReuse(seen.plan, seen.reused == reusedBuckets) {
+			return seen, nil
+		}
+		whole = true
+	}
+}
+
 // Run does one pass and reports what it saw and did. It may be repeated at any time, and after a crash at any
 // point; a pass over a converged environment writes nothing. A failed read, an invalid bucket or a lost
 // compare-and-swap ends the pass before its next write. A consumer that fails does not keep the others from
@@ -151,15 +173,14 @@ func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	if err := p.Environment.CheckBuilt(); err != nil && !looksOnly {
 		return plan.Report{}, err
 	}
-	state, consumers, err := p.observe(ctx)
-	for again := 1; errors.Is(err, errMoving) && again < maxLooks; again++ {
-		state, consumers, err = p.observe(ctx)
-	}
+	seen, err := p.lookFor(ctx, !looksOnly)
 	if err != nil {
+		p.Memory.keepLook(plan.State{}, false, false)
 		return plan.Report{}, fmt.Errorf("environment %s: %w", p.Environment.Name, err)
 	}
-	decided := look{plan.Make(state), state.Now}
+	state, consumers, decided := seen.State, seen.consumers, look{seen.plan, seen.Now}
 	report := plan.Describe(state, decided.Plan)
+	p.Memory.keepLook(state, seen.reused != reusedNothing, report.Converged && decided.Empty())
 	report.Unbuilt = p.Environment.ListUnbuilt()
 	if looksOnly || state.LooksOnly() {
 		return report, nil

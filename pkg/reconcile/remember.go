@@ -2,12 +2,11 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/parallel"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -37,59 +36,23 @@ func (o observer) addRelations(buckets []plan.Bucket) {
 	}
 }
 
-// addRemembered looks where the tags of the buckets remember consumers that the manifest does not have there any more,
-// and puts them beside the bucket's consumers.
-func (o observer) addRemembered(ctx context.Context, s plan.State, all map[string]openConsumer) {
-	for i := range s.Buckets {
-		b := &s.Buckets[i]
-		for _, r := range b.FindDepartures() {
-			c, consumer, seen := o.readDeparture(ctx, *b, r)
-			if consumer != nil {
-				all[b.Want.Name+" "+r.Label()] = openConsumer{consumer, b.Want.Name, seen.Deployable}
-			}
-			b.Consumers = append(b.Consumers, s.Remember(*b, r, describeConsumer(c, seen)))
-		}
-		slices.SortStableFunc(b.Consumers, func(x, y plan.Consumer) int { return strings.Compare(x.Name, y.Name) })
-	}
-}
-
-// readDeparture looks at a consumer of a bucket at a place where the manifest does not have it any more. At GitHub and
-// Vercel it signs in as the consumer of that name does now, or else as another one of its kind. What such a one does not
-// find may be there all the same.
-func (o observer) readDeparture(
-	ctx context.Context, b plan.Bucket, r plan.Relation,
-) (manifest.Consumer, Consumer, plan.Seen) {
-	declared, _ := o.Environment.Consumer(r.Name)
-	declared.Name, declared.Bucket = r.Name, b.Want.Name
-	c, ok := declared.MovedTo(r.Location, o.Environment.Name)
-	if !ok {
-		return c, nil, unreadConsumer(c, errors.New("its tag holds too little to find it by"))
-	}
-	own := c.IsSignedIn()
-	if c = o.Environment.LendSignIn(c); !c.IsSignedIn() {
-		return c, nil, unreadConsumer(c, errors.New("it left the manifest, and what to sign in with left with it"))
-	}
-	at := o.openingOf(b)
-	at.Revisions = true
-	consumer, seen := o.readStatus(ctx, c, at, b.Frozen)
-	if !own {
-		seen.Absent = ""
-	}
-	return c, consumer, seen
-}
-
 // readDropped looks at the sources that buckets remember and the manifest does not have. Of one whose secret is gone
 // nothing is known: what it held may still be accepted.
 func (o observer) readDropped(ctx context.Context, s plan.State) []plan.DroppedSource {
-	var dropped []plan.DroppedSource
-	for _, r := range s.FindDroppedSources() {
-		d := plan.DroppedSource{Relation: r}
+	relations := s.FindDroppedSources()
+	if len(relations) == 0 {
+		return nil
+	}
+	dropped := make([]plan.DroppedSource, len(relations))
+	parallel.Gather(ctx, len(relations), func(ctx context.Context, i int) error {
+		d := plan.DroppedSource{Relation: relations[i]}
 		var err error
-		if d.History, err = o.Store.Look(ctx, r.Secret()); err != nil {
+		if d.History, err = o.Store.Look(ctx, relations[i].Secret()); err != nil {
 			d.Unread = err.Error()
 		}
-		dropped = append(dropped, d)
-	}
+		dropped[i] = d
+		return nil
+	})
 	return dropped
 }
 

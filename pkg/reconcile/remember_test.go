@@ -223,7 +223,7 @@ func (b *bench) dryRun() plan.Report {
 	b.t.Helper()
 	p := b.pass
 	p.DryRun = true
-	report, err := p.Run(b.t.Context())
+	report, err := p.Run(inOrder(b.t.Context()))
 	must(b.t, err)
 	return report
 }

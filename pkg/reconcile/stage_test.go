@@ -55,7 +55,7 @@ func TestTheExampleConvergesOverTheGenuineDrivers(t *testing.T) {
 	client, at := s.InMemory()
 	cfg := s.Config(s.Env.Account, s.Env.Region)
 	secrets := store.New(secretsmanager.NewFromConfig(cfg))
-	clusters := consume.Clusters(cfg, s.Env)
+	clusters := consume.Clusters(cfg, s.Env, consume.Endpoints{NoRates: true})
 	pass := reconcile.Pass{
 		Environment: s.Env, Store: secrets, Advancer: jobs{s.Env, secrets},
 		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}, clusters), Census: clusters,

@@ -197,7 +197,7 @@ func TestAPassWithoutTimeAsksNobodyAndTakesNothing(t *testing.T) {
 	b, _, _ := refusing(t, plan.Accepted)
 	ctx, cancel := context.WithTimeout(t.Context(), reconcile.Margin/2)
 	defer cancel()
-	report, err := b.pass.Run(ctx)
+	report, err := b.pass.Run(inOrder(ctx))
 	if !errors.Is(err, reconcile.ErrOutOfTime) && err != nil || len(b.tested) > 0 || slices.Contains(doing(report), "write api") {
 		t.Errorf("%v; asked about %q, did %q", err, b.tested, doing(report))
 	}

@@ -248,7 +248,7 @@ func (s *Service) deriveFormer(ctx context.Context, base revision, given []mark,
 		return base.arn, nil
 	}
 	want.Tags = s.by.replaceOwnerTags(want.Tags)
-	return s.registerDefinition(ctx, want)
+	return s.findOrRegister(ctx, want)
 }
 
 // withoutBucketNames returns a copy of in, in which the chosen containers have no entries of the bucket with these names;

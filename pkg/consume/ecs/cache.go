@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -65,8 +66,9 @@ const (
 
 // Cache keeps what never changes, by ARN, for as long as the process lives: the content of task definitions, without their
 // status and tags; service revisions; service deployments that have ended; and of each service the list of those. It is
-// bounded. It is for one goroutine at a time.
+// bounded. Safe for concurrent use.
 type Cache struct {
+	mu        sync.Mutex // of contents, with size
 	outlines  *lru.Cache[string, outline]
 	contents  *lru.Cache[string, content]
 	size      int // of contents, in bytes
@@ -125,6 +127,8 @@ func newLRU[V any](size int) *lru.Cache[string, V] {
 // keepRevision keeps the content of a revision, and its outline, under the ARN that ECS answered.
 func (c *Cache) keepRevision(r revision) {
 	c.outlines.Add(r.arn, newOutline(r))
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.contents.Contains(r.arn) {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/parallel"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -40,12 +41,14 @@ type clusterFinder interface {
 }
 
 // Clusters looks at whole clusters, once in a pass, for the consumers in them and for the census: what that costs depends
-// on the clusters and hardly on the consumers. What never changes it keeps in its Cache. It is for one pass at a time.
+// on the clusters and hardly on the consumers. What never changes it keeps in its Cache. It is for one pass at a time; the
+// consumers of a pass may be asked at the same time, between Prepare and Strangers.
 type Clusters struct {
 	client      clusterAPI
 	environment *manifest.Environment
 	cache       *Cache
 	tagged      clusterFinder // may be nil
+	rates       *Rates        // of client; may be nil
 
 	now      time.Time
 	readers  []readerAt
@@ -66,6 +69,20 @@ func NewClusters(client clusterAPI, tagged clusterFinder, env *manifest.Environm
 	return &Clusters{client: client, environment: env, cache: cache, tagged: tagged}
 }
 
+// WithRates notes the rates that the client keeps, for the other clients of the same passes.
+func (c *Clusters) WithRates(r *Rates) *Clusters {
+	c.rates = r
+	return c
+}
+
+// Rates returns the rates that WithRates has noted; new ones where it has not.
+func (c *Clusters) Rates() *Rates {
+	if c.rates == nil {
+		c.rates = NewRates(nil)
+	}
+	return c.rates
+}
+
 // Prepare looks at every cluster in which the manifest has a consumer, or buckets remember one, or something carries the
 // environment's tag. What it could not learn the consumers in such a cluster, and Strangers, tell. It only reads.
 func (c *Clusters) Prepare(ctx context.Context, now time.Time, remembered []plan.Remembered) {
@@ -79,16 +96,35 @@ func (c *Clusters) Prepare(ctx context.Context, now time.Time, remembered []plan
 		}
 		wanted[cluster] = services
 	}
+	var found []string
 	named := slices.Sorted(maps.Keys(wanted))
-	c.unlisted = nil
-	if c.tagged != nil {
-		var found []string
-		found, c.unlisted = c.tagged.FindClusters(ctx)
-		named = slices.Compact(slices.Sorted(slices.Values(append(named, found...))))
+	looks := make([]*clusterLook, len(named))
+	parallel.Gather(ctx, 1+len(named), func(ctx context.Context, i int) error {
+		if i == 0 {
+			found, c.unlisted = c.findTagged(ctx)
+		} else {
+			looks[i-1] = c.lookAtCluster(ctx, named[i-1], wanted[named[i-1]])
+		}
+		return nil
+	})
+	more := slices.DeleteFunc(found, func(cluster string) bool { return slices.Contains(named, cluster) })
+	named, looks = append(named, more...), append(looks, make([]*clusterLook, len(more))...)
+	parallel.Gather(ctx, len(more), func(ctx context.Context, i int) error {
+		looks[len(looks)-len(more)+i] = c.lookAtCluster(ctx, more[i], nil)
+		return nil
+	})
+	for i, cluster := range named {
+		c.looks[cluster] = looks[i]
 	}
-	for _, cluster := range named {
-		c.looks[cluster] = c.lookAtCluster(ctx, cluster, wanted[cluster])
+}
+
+// findTagged returns the clusters in which something carries the environment's tag, each once.
+func (c *Clusters) findTagged(ctx context.Context) ([]string, error) {
+	if c.tagged == nil {
+		return nil, nil
 	}
+	found, err := c.tagged.FindClusters(ctx)
+	return slices.Compact(slices.Sorted(slices.Values(found))), err
 }
 
 // listReaders returns the consumers of the manifest and of the buckets' memory that ECS runs.
@@ -201,9 +237,7 @@ func (c *Clusters) readCluster(ctx context.Context, l *clusterLook, wanted []str
 	if l.services, l.unseen, err = c.describeServices(ctx, l.name, names); err != nil {
 		return err
 	}
-	if l.tasks, l.stopped, err = listKnownTasks(ctx, c.client, sdk.ListTasksInput{Cluster: &l.name}); err != nil {
-		return err
-	}
+	var deployed []types.Service
 	var quiet []string
 	for _, name := range wanted {
 		s, seen := l.services[name]
@@ -211,28 +245,59 @@ func (c *Clusters) readCluster(ctx context.Context, l *clusterLook, wanted []str
 			continue
 		}
 		if !isOutside(s) {
-			l.readBriefs(ctx, c, s)
+			deployed = append(deployed, s)
 		}
 		if mayBeSettled(s) {
 			quiet = append(quiet, name)
 		}
 	}
+	err = parallel.Do(ctx, func(ctx context.Context) (err error) {
+		l.tasks, l.stopped, err = listKnownTasks(ctx, c.client, sdk.ListTasksInput{Cluster: &l.name})
+		return err
+	}, func(ctx context.Context) error {
+		bounded, cancel := contextOfHalf(ctx)
+		defer cancel()
+		l.readAllBriefs(bounded, c, deployed)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	l.later, _, err = c.describeServices(ctx, l.name, quiet)
 	return err
 }
 
-// readBriefs reads the deployments of a service, unless it is described as when they were read last.
-func (l *clusterLook) readBriefs(ctx context.Context, c *Clusters, s types.Service) {
-	name := aws.ToString(s.ServiceName)
-	if briefs, kept := c.cache.findBriefs(s); kept {
-		l.briefs[name] = listedBriefs{all: briefs}
-		return
+// contextOfHalf returns a context that ends when half of the time that ctx has left is over.
+func contextOfHalf(ctx context.Context) (context.Context, context.CancelFunc) {
+	if end, bounded := ctx.Deadline(); bounded {
+		return context.WithTimeout(ctx, time.Until(end)/2)
 	}
-	briefs, err := listServiceDeployments(ctx, c.client, l.name, name)
+	return context.WithCancel(ctx)
+}
+
+// readAllBriefs reads the deployments of services. Those that it has no time for are not known in this pass, and the others
+// are: what is read is kept, so that the next one has the time.
+func (l *clusterLook) readAllBriefs(ctx context.Context, c *Clusters, services []types.Service) {
+	all := make([]listedBriefs, len(services))
+	parallel.Gather(ctx, len(services), func(ctx context.Context, i int) error {
+		all[i] = l.listBriefs(ctx, c, services[i])
+		return nil
+	})
+	for i, s := range services {
+		l.briefs[aws.ToString(s.ServiceName)] = all[i]
+	}
+}
+
+// listBriefs reads the deployments of a service, unless it is described as when they were read last.
+func (l *clusterLook) listBriefs(ctx context.Context, c *Clusters, s types.Service) listedBriefs {
+	if briefs, kept := c.cache.findBriefs(s); kept {
+		return listedBriefs{all: briefs}
+	}
+	briefs, err := listServiceDeployments(ctx, c.client, l.name, aws.ToString(s.ServiceName))
 	if err == nil {
 		c.cache.keepBriefs(s, briefs, c.now)
 	}
-	l.briefs[name] = listedBriefs{briefs, err}
+	return listedBriefs{briefs, err}
 }
 
 // listServices returns the names of a cluster's services.
@@ -256,14 +321,19 @@ func (c *Clusters) describeServices(
 	ctx context.Context, cluster string, names []string,
 ) (services map[string]types.Service, unseen map[string]string, err error) {
 	services, unseen = map[string]types.Service{}, map[string]string{}
-	for some := range slices.Chunk(names, describeMost) {
-		out, err := c.client.DescribeServices(ctx, &sdk.DescribeServicesInput{
-			Cluster: &cluster, Services: some, Include: []types.ServiceField{types.ServiceFieldTags},
+	chunks := slices.Collect(slices.Chunk(names, describeMost))
+	answers := make([]*sdk.DescribeServicesOutput, len(chunks))
+	err = parallel.All(ctx, len(chunks), func(ctx context.Context, i int) (err error) {
+		answers[i], err = c.client.DescribeServices(ctx, &sdk.DescribeServicesInput{
+			Cluster: &cluster, Services: chunks[i], Include: []types.ServiceField{types.ServiceFieldTags},
 		})
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, name := range some {
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, out := range answers {
+		for _, name := range chunks[i] {
 			unseen[name] = notDescribed
 		}
 		for _, f := range out.Failures {

@@ -17,6 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/parallel"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -75,8 +76,9 @@ func (w *world) newCensus(env *manifest.Environment) census {
 }
 
 func (c census) look(remembered ...plan.Remembered) []plan.SeenStranger {
-	c.clusters.Prepare(ctx(), c.w.clock.Now(), remembered)
-	return c.clusters.Strangers(ctx(), secretsAt(c.swapped))
+	inOrder := parallel.WithScheduler(ctx(), parallel.InOrder{}) // which call comes first is known
+	c.clusters.Prepare(inOrder, c.w.clock.Now(), remembered)
+	return c.clusters.Strangers(inOrder, secretsAt(c.swapped))
 }
 
 // describeHolds returns what strangers were seen with: NAME SECRET=VERSION,…

@@ -179,15 +179,23 @@ func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket
 	if sameDefinition(base.input, want) {
 		return base.arn, nil
 	}
-	return d.registerDefinition(ctx, want)
+	if !d.mayBePinned(b.Version) {
+		return d.registerDefinition(ctx, want)
+	}
+	return d.findOrRegister(ctx, want)
 }
 
-// registerDefinition returns the ARN of a revision that rotary registered before and that equals want, or registers one.
-func (d definitions) registerDefinition(ctx context.Context, want sdk.RegisterTaskDefinitionInput) (string, error) {
+// findOrRegister returns the ARN of a revision that rotary registered before and that equals want, or registers one.
+func (d definitions) findOrRegister(ctx context.Context, want sdk.RegisterTaskDefinitionInput) (string, error) {
 	again, err := d.findRegistered(ctx, want)
 	if err != nil || again != "" {
 		return again, err
 	}
+	return d.registerDefinition(ctx, want)
+}
+
+// registerDefinition registers a revision, and returns its ARN.
+func (d definitions) registerDefinition(ctx context.Context, want sdk.RegisterTaskDefinitionInput) (string, error) {
 	out, err := d.api.RegisterTaskDefinition(ctx, &want)
 	if err != nil {
 		return "", err
@@ -196,6 +204,13 @@ func (d definitions) registerDefinition(ctx context.Context, want sdk.RegisterTa
 		return "", fmt.Errorf("ECS does not say what it registered in family %s", aws.ToString(want.Family))
 	}
 	return *out.TaskDefinition.TaskDefinitionArn, nil
+}
+
+// mayBePinned reports whether a revision may have been registered that pins this version of the bucket: one that did not
+// exist when the pass looked is pinned by none. Where no version is known it may be any.
+func (d definitions) mayBePinned(version string) bool {
+	_, existed := d.bucket.Version(version)
+	return existed || len(d.bucket.Versions) == 0
 }
 
 // findRegistered returns the ARN of one of the family's recentRevisions that rotary registered and that equals want; ""

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -51,11 +52,12 @@ type attemptAPI interface {
 // maxTries is how often one Roll deploys because somebody else's deployment slipped in.
 const maxTries = 3
 
-// Service is the consumer that is one ECS service.
+// Service is the consumer that is one ECS service. It serves one pass, and is not safe for concurrent use.
 type Service struct {
 	definitions
 	client api
 	ecs    manifest.ECS
+	looked *serviceSnapshot // what Status has taken from the look at the cluster; nil before, and once a Roll has taken it
 }
 
 // New returns the consumer for the ecs entry of c in env, on its bucket b, as of now. It makes no call.
@@ -92,6 +94,9 @@ func (s *Service) readSeen(ctx context.Context) (plan.Seen, error) {
 		return plan.Seen{}, err
 	}
 	seen := l.toSeen(s.by.consumer)
+	if s.clusters != nil {
+		s.looked = &l
+	}
 	seen.DeploysTake = s.task.DeploysTake.Std()
 	if family := l.familyName(); s.revisions && family != "" {
 		seen.Deployable, seen.Kept, err = s.findDeployable(ctx, family)
@@ -99,7 +104,8 @@ func (s *Service) readSeen(ctx context.Context) (plan.Seen, error) {
 	return seen, err
 }
 
-// Roll starts a rollout onto version b.Version of the bucket and does not wait for it. It changes the bucket's entries
+// Roll starts a rollout onto version b.Version of the bucket and does not wait for it. From what the pass has seen of the
+// service, or else from what it reads itself, it changes the bucket's entries
 // in the task definition that the service has now, registers the result unless that revision exists, and deploys it.
 // Repeatable: a service that is on the version, or on its way, is left alone. It fails where its pipeline deploys it, where it has names from elsewhere that nobody
 // has adopted and nothing of the bucket, where it is not known which containers get the bucket, and where somebody else's rollout is in progress, and deploys again over one that slips in. After an error the service is as it was or on its way; Status
@@ -116,7 +122,7 @@ func (s *Service) startRollout(ctx context.Context, b bucket.Bucket) error {
 	if err := s.checkBucket(b); err != nil {
 		return err
 	}
-	l, err := s.snapshotService(ctx)
+	l, err := s.takeLook(ctx)
 	if err != nil {
 		return err
 	}
@@ -128,6 +134,27 @@ func (s *Service) startRollout(ctx context.Context, b bucket.Bucket) error {
 		return err
 	}
 	return s.rollFrom(ctx, l, b)
+}
+
+// takeLook returns the snapshot that Status has taken from the look at the cluster, once, with the task definition that a
+// Roll derives from as it is now: its tags are not in the look. Without one it reads the service. What somebody has
+// deployed since is seen right before the update, or after it.
+func (s *Service) takeLook(ctx context.Context) (serviceSnapshot, error) {
+	if s.looked == nil {
+		return s.snapshotService(ctx)
+	}
+	l := *s.looked
+	s.looked = nil
+	if l.refusalReason() != "" {
+		return l, nil
+	}
+	base, err := s.describeRevision(ctx, l.goalDefinition())
+	if err != nil {
+		return l, err
+	}
+	l.revisions = maps.Clone(l.revisions)
+	l.revisions[l.goalDefinition()] = base
+	return l, nil
 }
 
 // rollFrom deploys the bucket's version on top of the task definition in the snapshot. A deployment that slips in

@@ -15,6 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/parallel"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -42,11 +43,15 @@ func (c *Clusters) Strangers(ctx context.Context, secrets []history.History) []p
 				Why: look.err.Error()})
 			continue
 		}
-		for _, r := range c.listRunning(ctx, look) {
-			if t, strange := c.judgeRunning(ctx, r, secrets); strange {
-				found = append(found, t)
+		running := c.listRunning(ctx, look)
+		judged := make([][]plan.SeenStranger, len(running))
+		parallel.Gather(ctx, len(running), func(ctx context.Context, i int) error {
+			if t, strange := c.judgeRunning(ctx, running[i], secrets); strange {
+				judged[i] = []plan.SeenStranger{t}
 			}
-		}
+			return nil
+		})
+		found = append(found, slices.Concat(judged...)...)
 	}
 	slices.SortFunc(found, func(a, b plan.SeenStranger) int { return strings.Compare(a.Name, b.Name) })
 	return found
@@ -134,7 +139,7 @@ func (c *Clusters) definitionsOf(ctx context.Context, look *clusterLook, s types
 func (c *Clusters) findRollbacks(ctx context.Context, look *clusterLook, s types.Service, r *running) []string {
 	name := aws.ToString(s.ServiceName)
 	if _, read := look.briefs[name]; !read {
-		look.readBriefs(ctx, c, s)
+		look.briefs[name] = look.listBriefs(ctx, c, s)
 	}
 	reader := &Service{client: attemptsOnly{attemptAPI: c.client}, ecs: manifest.ECS{Cluster: look.name, Service: name}}
 	reader.cache, reader.now = c.cache, c.now

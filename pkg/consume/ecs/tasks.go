@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/rotary-secrets/rotary/pkg/parallel"
 )
 
 type taskAPI interface {
@@ -22,7 +24,7 @@ func listUnstoppedTasks(ctx context.Context, api taskAPI, list sdk.ListTasksInpu
 }
 
 // listKnownTasks returns the tasks that list selects: those that have not stopped, and those that have, within an hour or
-// so (ECS forgets them then).
+// so (ECS forgets them then). Those that should run are listed first: one that stops in between is in the other list.
 func listKnownTasks(
 	ctx context.Context, api taskAPI, list sdk.ListTasksInput,
 ) (unstopped, stopped []types.Task, err error) {
@@ -38,17 +40,20 @@ func listKnownTasks(
 			arns = append(arns, page.TaskArns...)
 		}
 	}
-	for some := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(arns))), listMost) {
-		tasks, err := describeTasks(ctx, api, list.Cluster, some)
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, t := range tasks {
-			if aws.ToString(t.LastStatus) == "STOPPED" {
-				stopped = append(stopped, t)
-			} else {
-				unstopped = append(unstopped, t)
-			}
+	chunks := slices.Collect(slices.Chunk(slices.Compact(slices.Sorted(slices.Values(arns))), listMost))
+	tasks := make([][]types.Task, len(chunks))
+	err = parallel.All(ctx, len(chunks), func(ctx context.Context, i int) (err error) {
+		tasks[i], err = describeTasks(ctx, api, list.Cluster, chunks[i])
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, t := range slices.Concat(tasks...) {
+		if aws.ToString(t.LastStatus) == "STOPPED" {
+			stopped = append(stopped, t)
+		} else {
+			unstopped = append(unstopped, t)
 		}
 	}
 	return unstopped, stopped, nil

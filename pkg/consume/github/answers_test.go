@@ -33,7 +33,7 @@ func TestAListThatDoesNotEndIsLeft(t *testing.T) {
 		t.Errorf("secrets: %d calls, %v", a.calls, err)
 	}
 	a = &forged{route: routes[2], status: http.StatusOK, header: header, body: `{"total_count":1,"workflow_runs":[{"created_at":"2026-01-01T00:09:00Z"}]}`}
-	if seen, err := w.seeThrough(a); err != nil || seen.Settled || a.calls != 14 {
+	if seen, err := w.seeThrough(a); err != nil || seen.Settled || a.calls != 12 {
 		t.Errorf("runs: %d calls, settled %v, %v", a.calls, seen.Settled, err)
 	}
 }

@@ -26,6 +26,7 @@ const writeSpacing = time.Second
 type client struct {
 	requests *gh.Client // makes requests and sends none
 	caller   httpcall.Caller
+	pacer    pacer // of writes; nil: writeSpacing before each
 	token    func(context.Context) (secret.Value, error)
 }
 
@@ -35,10 +36,33 @@ func newClient(o options) (client, error) {
 	if err != nil {
 		return client{}, errors.New("the API's URL is not a URL")
 	}
-	return client{requests: requests, caller: httpcall.Caller{
-		Transport: o.transport, Wait: o.pause, Limit: readRateLimit,
+	transport := o.transport
+	if o.pacer != nil {
+		transport = watchedTransport{o.transport, o.pacer}
+	}
+	return client{requests: requests, pacer: o.pacer, caller: httpcall.Caller{
+		Transport: transport, Wait: o.pause, Limit: readRateLimit,
 		Tries: 4, Timeout: 30 * time.Second, LongestWait: 2 * time.Minute, LargestBody: 16 << 20,
 	}}, nil
+}
+
+// watchedTransport tells a pacer of every answer that refuses a request for its rate: a 429, or a 403 that says when to come
+// back or that nothing is left (readRateLimit has the source).
+type watchedTransport struct {
+	http.RoundTripper
+	pacer pacer
+}
+
+func (t watchedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return resp, err
+	}
+	isLimit := resp.Header.Get("Retry-After") != "" || resp.Header.Get("X-Ratelimit-Remaining") == "0"
+	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusForbidden && isLimit {
+		t.pacer.NoteThrottled()
+	}
+	return resp, nil
 }
 
 // request is one call of GitHub's API.
@@ -81,13 +105,20 @@ func (c *client) buildRequest(ctx context.Context, q request) (*http.Request, er
 	return req, nil
 }
 
-// callPaced is callAPI after the pause that GitHub asks for between writes.
+// callPaced is callAPI at the pace that GitHub asks for of writes.
 func (s *Scope) callPaced(ctx context.Context, q request) error {
-	if err := s.client.caller.Wait(ctx, writeSpacing); err != nil {
+	if err := s.client.waitForTurn(ctx); err != nil {
 		return fmt.Errorf("%s: %w", q.doing, err)
 	}
 	_, err := s.client.callAPI(ctx, q)
 	return err
+}
+
+func (c *client) waitForTurn(ctx context.Context) error {
+	if c.pacer != nil {
+		return c.pacer.Wait(ctx)
+	}
+	return c.caller.Wait(ctx, writeSpacing)
 }
 
 // parseRefusal returns go-github's error for an answer; nil for one of success.

@@ -14,6 +14,7 @@ import (
 // A name that another level has too is told of in the status, and stands in the way of nothing.
 func TestShadowedNamesAreTold(t *testing.T) {
 	w := newWorld(t)
+	w.hints = true
 	w.consumer.GitHub.Environment = ""
 	w.server.AddRepository(repo, "staging")
 	b := w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1"})
@@ -47,6 +48,7 @@ func TestShadowedNamesAreTold(t *testing.T) {
 // What a token may not see, and what does not answer, is left out: no error, no waiting.
 func TestALevelThatTheTokenDoesNotSeeIsLeftOut(t *testing.T) {
 	w := newWorld(t)
+	w.hints = true
 	b := w.addVersion("v1", map[string]string{"A": "canary-1"})
 	w.server.LimitToken(token, "environments=write", "actions=read")
 	w.server.ShareOrganizationSecret(repo, "A", "canary-org")
@@ -74,6 +76,7 @@ func TestALevelThatTheTokenDoesNotSeeIsLeftOut(t *testing.T) {
 
 func TestManyEnvironmentsAreLookedIntoUpToANumber(t *testing.T) {
 	w := newWorld(t)
+	w.hints = true
 	w.consumer.GitHub.Environment = ""
 	b := w.addVersion("v1", map[string]string{"A": "canary-1"})
 	w.mustRoll(b)

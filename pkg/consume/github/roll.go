@@ -21,7 +21,8 @@ import (
 // still come to an end together.
 const checkpoint = 20
 
-// Roll puts the secrets that b changes, one at a time, and deletes those that rotary owns and b no longer has.
+// Roll puts the secrets that b changes, one at a time, and deletes those that rotary owns and b no longer has: as Status
+// has just seen them, or else as it reads them itself.
 // It waits for all of them. Repeatable: after a failure at any point, the next Roll finishes the work, and a Roll
 // that finds everything done writes nothing. Nothing at all is written where b cannot be carried out: a secret
 // that is not rotary's and not adopted, a name or a size that GitHub refuses, no room, an unreadable receipt.
@@ -38,7 +39,7 @@ func (s *Scope) rollSecrets(ctx context.Context, b bucket.Bucket) error {
 		return err
 	}
 	values = s.addDependabotNames(values)
-	l, err := s.readScope(ctx)
+	l, err := s.takeLook(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,6 +55,17 @@ func (s *Scope) rollSecrets(ctx context.Context, b bucket.Bucket) error {
 		return err
 	}
 	return s.applyWork(ctx, l.receipt, w, values)
+}
+
+// takeLook returns what Status has read of the scope, once: the Scope serves one pass, and what is done about a look is
+// done in it. Without one it reads the scope. A secret that somebody else writes in between has another updated_at than the
+// receipt, and is written again by the next pass.
+func (s *Scope) takeLook(ctx context.Context) (scopeState, error) {
+	if l := s.looked; l != nil {
+		s.looked = nil
+		return *l, nil
+	}
+	return s.readScope(ctx)
 }
 
 // readEarlierValues returns the values of the receipt's version; nil where they are not known.

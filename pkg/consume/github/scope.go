@@ -49,6 +49,8 @@ type Scope struct {
 	wanted      bool   // the manifest wants Dependabot secrets
 	owner       *organization
 	previous    func(context.Context, string) (map[string]secret.Value, error)
+	hints       bool        // for people who look
+	looked      *scopeState // what Status has read of the scope; nil before, and once it was written
 }
 
 // Option changes how a Scope works.
@@ -61,7 +63,18 @@ type options struct {
 	pause     func(context.Context, time.Duration) error
 	previous  func(context.Context, string) (map[string]secret.Value, error)
 	adopting  []string
+	hints     bool
+	pacer     pacer
 }
+
+// pacer decides when the next write may be made; *pace.Pace is one.
+type pacer interface {
+	Wait(ctx context.Context) error
+	NoteThrottled()
+}
+
+// Paced sets the pace of writes, which several scopes may share. Without it there is a second before each.
+func Paced(p pacer) Option { return func(o *options) { o.pacer = p } }
 
 // URL sets the API's base URL: GitHub Enterprise Server's, or a stand-in's.
 func URL(base string) Option { return func(o *options) { o.url = base } }
@@ -81,6 +94,10 @@ func Clock(now func() time.Time, pause func(ctx context.Context, d time.Duration
 func Previous(read func(ctx context.Context, version string) (map[string]secret.Value, error)) Option {
 	return func(o *options) { o.previous = read }
 }
+
+// Hints lets Status ask, for its detail, which names of other levels hide the scope's or are hidden by them. That decides
+// nothing and costs some calls.
+func Hints(asked bool) Option { return func(o *options) { o.hints = asked } }
 
 var repositoryShape = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
@@ -103,7 +120,7 @@ func newScope(
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s := &Scope{name: c.Name, environment: environment, previous: o.previous, adopting: o.adopting}
+	s := &Scope{name: c.Name, environment: environment, previous: o.previous, adopting: o.adopting, hints: o.hints}
 	if err := s.applyManifest(c.GitHub); err != nil {
 		return nil, s.wrapError("open", err)
 	}

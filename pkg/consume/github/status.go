@@ -35,6 +35,7 @@ const skew = time.Minute
 // of a version was replaced, and is not completed, keeps that version in play: until it ends, or the drain does.
 func (s *Scope) Status(ctx context.Context) (plan.Seen, error) {
 	seen := plan.Seen{Consumer: s.name, Settled: true, Detail: "no receipt in " + s.where}
+	s.looked = nil
 	l, err := s.readScope(ctx)
 	if errors.Is(err, errReceipt) {
 		seen.Settled, seen.Unknown = false, err.Error()
@@ -43,6 +44,7 @@ func (s *Scope) Status(ctx context.Context) (plan.Seen, error) {
 	if err != nil {
 		return plan.Seen{}, s.wrapError("look at", err)
 	}
+	s.looked = &l
 	if l.receipt == nil {
 		seen.Detail += describeForeign(l)
 		s.fillAdopted(&seen, l)
@@ -54,7 +56,7 @@ func (s *Scope) Status(ctx context.Context) (plan.Seen, error) {
 	}
 	seen = s.fillSeen(seen, l, held)
 	s.fillAdopted(&seen, l)
-	if l.receipt.Done {
+	if l.receipt.Done && s.hints {
 		seen.Detail += s.describeShadows(ctx, seen.Names)
 	}
 	return seen, nil

@@ -30,6 +30,7 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // world is a repository with an environment, and a consumer on it. Waiting moves the clock.
 type world struct {
+	hints bool // somebody looks
 	*testing.T
 	clock       *sim.Clock
 	tap         *sim.Tap
@@ -67,7 +68,8 @@ func (w *world) openOver(transport http.RoundTripper) *github.Scope {
 	w.Helper()
 	s, err := github.New(w.consumer, w.environment, secret.New(w.token), w.appID,
 		github.URL("https://github.standin"), github.Transport(transport),
-		github.Clock(w.clock.Now, w.recordWait), github.Previous(w.readPrevious), github.Adopting(w.consumer.GitHub.Adopt))
+		github.Clock(w.clock.Now, w.recordWait), github.Previous(w.readPrevious), github.Hints(w.hints),
+		github.Adopting(w.consumer.GitHub.Adopt))
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"sync"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/secret"

@@ -220,6 +220,7 @@ func TestAProjectWithoutGitNeedsAHook(t *testing.T) {
 	b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
 	b.Push("static", "")
 	b.clock.Advance(standin.BuildTime)
+	b.mustSee() // the next pass
 	b.wantRefusal(newVersion("v2", "A=a2"), "deploy_hook")
 }
 

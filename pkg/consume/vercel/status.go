@@ -32,6 +32,7 @@ import (
 // else is live or building, or was live and may still be served by Skew Protection, is in play with the version its own
 // receipt names, or else Unknown.
 func (p *Project) Status(ctx context.Context) (plan.Seen, error) {
+	p.looked = nil
 	l, err := p.readState(ctx)
 	if _, gone := errors.AsType[*absentError](err); gone {
 		return plan.Seen{Consumer: p.consumer, Unread: true, Unknown: err.Error(), Absent: err.Error()}, nil
@@ -50,7 +51,7 @@ func (p *Project) Status(ctx context.Context) (plan.Seen, error) {
 	p.fillInPlay(l, &s)
 	p.fillServed(l, &s)
 	p.fillAdopted(l, &s)
-	s.Detail = p.describeDetail(l)
+	s.Detail, p.looked = p.describeDetail(l), l
 	return s, nil
 }
 

@@ -26,7 +26,7 @@ const (
 	development = "development"
 )
 
-// Project is a Vercel project as one environment's consumer.
+// Project is a Vercel project as one environment's consumer. It serves one pass, and is not safe for concurrent use.
 type Project struct {
 	consumer    string
 	spec        manifest.Vercel
@@ -36,7 +36,8 @@ type Project struct {
 	hook        secret.Value
 	api         *client
 	now         func() time.Time
-	adopting    []string // variables to adopt that are adopted now
+	adopting    []string      // variables to adopt that are adopted now
+	looked      *projectState // what Status has read; nil before, and once a Roll has taken it
 }
 
 // Option changes how a Project reaches Vercel.
@@ -96,14 +97,24 @@ func New(c manifest.Consumer, environment manifest.Environment, token secret.Val
 	return p, nil
 }
 
-// Roll writes b's variables and starts a production deployment that has them, if there is none yet. It waits for
+// takeLook returns what Status has read of the project, once: the Project serves one pass, and what is done about a look is
+// done in it. Without one it reads the project.
+func (p *Project) takeLook(ctx context.Context) (*projectState, error) {
+	if l := p.looked; l != nil {
+		p.looked = nil
+		return l, nil
+	}
+	return p.readState(ctx)
+}
+
+// Roll writes b's variables, by what Status has just seen or else by what it reads itself, and starts a production deployment that has them, if there is none yet. It waits for
 // the writes and not for the deployment. Repeatable: what is already so is not done again, and after an error the
 // next Roll finishes. Every refusal of its own comes before the first write. A variable that Vercel refuses does not
 // keep the others from being written: the error names each that is not, and while one of production's is missing no
 // deployment is started. Nor is one while somebody else's production deployment is still building: it would put back
 // the code that theirs replaces.
 func (p *Project) Roll(ctx context.Context, b bucket.Bucket) error {
-	seen, err := p.readState(ctx)
+	seen, err := p.takeLook(ctx)
 	if err != nil {
 		return err
 	}
