@@ -37,10 +37,11 @@ func GitHubTrust(env *manifest.Environment, oidc manifest.OIDC) Document {
 }
 
 // GitHub returns the policy of a deploy workflow: it may release images of the services that the manifest says it
-// releases, look at their rollout, and ask the look function which version their task definitions pin. It reads no secret: its jobs use Actions secrets, which rotary puts there. Nothing
-// binds a task definition to the service that it is for, so that a workflow can read the bucket of each consumer whose
-// roles it may pass, and of no other. Where a protected environment is in the account of one that is not, the workflow may
-// not describe task definitions, which no name narrows: it keeps its own in its repository.
+// releases, look at their rollout, and ask the look function which version their task definitions pin. It reads no secret:
+// its jobs use Actions secrets, which rotary puts there. Nothing binds a task definition to the service that it is for, so
+// that a workflow can read the bucket of each consumer whose roles it may pass, and of no other. Where a protected
+// environment is in the account of one that is not, the workflow may not describe task definitions, which no name narrows:
+// it keeps its own in its repository.
 func GitHub(env *manifest.Environment, closed []*manifest.Environment) Document {
 	n := names{env}
 	releases, pass := env.Infra.Access.GitHub.ReleasesConsumer, n.letTasksRun
