@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -90,13 +89,17 @@ func TestTheStandinRunsInItsOwnTimeAndTakesWhatAPersonPuts(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	u, ended := newTurns(), make(chan int, 1)
-	read, write := io.Pipe()
+	var out safeBuffer
 	go func() {
-		defer func() { _ = write.Close() }()
-		ended <- runIn(ctx, outside{now: u.now, wait: u.wait, typed: func() bool { return false }}, []string{"standin", "dev", "--speed", "60", "--write", "standin.env"}, terminal{nil, write, io.Discard})
+		ended <- runIn(ctx, outside{now: u.now, wait: u.wait, typed: func() bool { return false }}, []string{"standin", "dev", "--speed", "60", "--write", "standin.env"}, terminal{nil, &out, io.Discard})
 	}()
-	printed := setVariables(t, read)
-	<-u.idle
+	select {
+	case code := <-ended:
+		t.Fatalf("exit code %d\n%s", code, out.String())
+	case <-u.idle:
+	}
+	printed := out.String()
+	setVariables(t, printed)
 	if written, err := os.ReadFile("standin.env"); err != nil || string(written) != printed {
 		t.Errorf("standin.env: %v\n%s", err, written)
 	}
@@ -200,22 +203,16 @@ func (s *safeBuffer) String() string {
 	return s.text.String()
 }
 
-// setVariables does what a shell does with what standin prints, and returns it.
-func setVariables(t *testing.T, out io.Reader) (printed string) {
+// setVariables does what a shell does with what standin prints.
+func setVariables(t *testing.T, printed string) {
 	t.Helper()
-	lines := bufio.NewScanner(out)
-	for range 12 {
-		if !lines.Scan() {
-			t.Fatal("standin printed fewer than twelve variables")
-		}
-		name, value, ok := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
+	for line := range strings.Lines(printed) {
+		name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
 		if !ok {
-			t.Fatalf("%q sets no variable", lines.Text())
+			t.Fatalf("%q sets no variable", line)
 		}
 		t.Setenv(name, strings.Trim(value, "'"))
-		printed += lines.Text() + "\n"
 	}
-	return printed
 }
 
 func TestACommandWaitsByTheClockOfTheStandin(t *testing.T) {
