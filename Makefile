@@ -201,11 +201,12 @@ bench-e2e: manifest ## what a pass of the genuine Lambdas costs: ONLY="one-500-3
 sim: ## random schedules of a month each, by seed: SEEDS (20000)
 	@go run ./internal/simulation/sim -seeds $(or $(SEEDS),20000)
 
-exhaust: ## every fault at every call of every scenario, every pair, everybody else's actions in between: many hours; goes on where it was interrupted
+exhaust: ## every fault at every call of every scenario and rotator, every pair, everybody else's actions in between: many hours; goes on where it was interrupted
 	@go test ./internal/simulation -run 'TestOneFault|TestTwoFaults|TestFaultsInABusyWorld|TestWhateverOthersDoMeanwhile|TestAnyConsumer' -v -timeout 48h \
 		-args -every 1 -pairs 1 -besides 1 -redeployed 1 -done '$(CURDIR)/build/exhaust'
 	@go test ./internal/bench -run TestManyServices -v -timeout 1h -args -services 1000
 	@go test ./pkg/manifest -run TestNoMessage -args -every 1
+	@go test -timeout 4h $$(git grep -l internal/rotatetest -- 'pkg/rotate/*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|') -args -every 1
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for package in $$(go list ./pkg/... ./lambdas/...) pkg/settings; do \

@@ -153,7 +153,7 @@ func TestALoginThatTwoSourcesHoldIsRotatedByNeither(t *testing.T) {
 	d.putLogin("users-db", own, ownPassword)
 	d.Advance(10 * time.Minute)
 	d.renderUsers()
-	d.Advance(12 * time.Hour)
+	d.advanceSlowly(12 * time.Hour)
 	owed := owedReports(d.readReport(), "users-db")
 	if len(owed) != 1 || len(owed[0].Blocked) == 0 || owed[0].Blocked[0].Reason != plan.Shared ||
 		!strings.Contains(owed[0].Blocked[0].Detail, "source orders-db holds it now") {

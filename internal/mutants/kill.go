@@ -166,7 +166,7 @@ func (c *court) stages(m mutant) []stage {
 	}
 	changed := m.packages()
 	for _, t := range c.tests {
-		k := killer{pkg: t.name}
+		k := t.killer()
 		for _, p := range changed {
 			switch {
 			case t.name == p:

@@ -62,6 +62,17 @@ type testedPackage struct {
 	reaches map[string]bool
 }
 
+// conformance is the suite of rotators, of which a test binary plays all where it is told to.
+const conformance = "./internal/rotatetest"
+
+// killer returns all tests of the package.
+func (t testedPackage) killer() killer {
+	if t.reaches[conformance] {
+		return killer{t.name, []string{"-every=1"}}
+	}
+	return killer{pkg: t.name}
+}
+
 // listTests returns every package of the module in root that has tests, the cheapest first.
 func listTests(ctx context.Context, root string) ([]testedPackage, error) {
 	listed, module, err := listPackages(ctx, root)

@@ -67,7 +67,7 @@ func rollsBackAfterACrash(t *testing.T, start func(*testing.T) *source) {
 	dry, back := startRotated(t, start)
 	count := &killer{}
 	dry.must(dry.rollBack(dry.openThrough(count), back))
-	for at := 1; at <= count.calls; at++ {
+	for at := 1; at <= count.calls; at += sampleStep(count.calls) {
 		for _, done := range []bool{false, true} {
 			s, back := startRotated(t, start)
 			k := &killer{at: at, done: done}
@@ -93,7 +93,7 @@ func rollbackMeetsAdvance(t *testing.T, start func(*testing.T) *source) {
 		dry.passQuiet()
 		count := &visitor{}
 		one(dry, count, back)
-		for at := 1; at <= count.calls; at++ {
+		for at := 1; at <= count.calls; at += sampleStep(count.calls) {
 			s, back := startRotated(t, start)
 			s.must(s.applyMarks(s.makePlan()))
 			s.passQuiet()

@@ -3,6 +3,7 @@
 package rotatetest
 
 import (
+	"flag"
 	"slices"
 	"strings"
 	"testing"
@@ -203,7 +204,7 @@ func testCrashes(t *testing.T, start func(*testing.T) *source) {
 		t.Fatalf("a change made %d calls: the count is wrong", count.calls)
 	}
 	t.Logf("%d kill points: before and after each of %s", 2*count.calls, strings.Join(count.names, ", "))
-	for at := 1; at <= count.calls; at++ {
+	for at := 1; at <= count.calls; at += sampleStep(count.calls) {
 		for _, done := range []bool{false, true} {
 			s, k := start(t), &killer{at: at, done: done}
 			token := s.beginRotation()
@@ -243,9 +244,15 @@ func crashesTwice(t *testing.T, start func(*testing.T) *source) {
 	}
 }
 
-// sampleStep returns the distance between two calls that a case tries which would take long with a target of many
-// messages. Only crashes tries them all.
-func sampleStep(calls int) int { return (calls + 29) / 30 }
+var every = flag.Int("every", 3, "of the calls of a change that makes more than thirty, try each of this number; 1 tries all")
+
+// sampleStep returns the distance between two calls that a case tries: a target of many messages would take long.
+func sampleStep(calls int) int {
+	if calls <= 30 {
+		return 1
+	}
+	return *every
+}
 
 func marksFirst(t *testing.T, start func(*testing.T) *source) {
 	s := start(t)

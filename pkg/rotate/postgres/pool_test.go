@@ -28,9 +28,10 @@ const (
 	account   = "111111111111"
 	region    = "us-east-1"
 	rotations = 3
-	workers   = 6  // of an application; half of them connect anew for each query
-	between   = 5  // queries of each worker after any step of a rotation
-	ahead     = 50 // queries of each worker while a step is done, at most
+	workers   = 4  // of an application; half of them connect anew for each query
+	between   = 3  // queries of each worker after any step of a rotation
+	ahead     = 20 // queries of a worker that keeps its connection while a step is done, at most
+	anew      = 4 // of one that connects for each: the server starts a process for it
 )
 
 // TestAnApplicationPoolWorksThroughThreeRotationsWithRetirement runs an application that queries all the time: it reads
@@ -202,7 +203,7 @@ func (s *kept) deploy() *application {
 		a.pools = append(a.pools, pool)
 	}
 	for n := range workers {
-		a.done[n] = make(chan struct{}, ahead)
+		a.done[n] = make(chan struct{}, []int{ahead, anew}[n%len(a.pools)])
 		a.group.Go(func() { a.work(until, n) })
 	}
 	return a
