@@ -31,7 +31,7 @@ const (
 	workers   = 4  // of an application; half of them connect anew for each query
 	between   = 3  // queries of each worker after any step of a rotation
 	ahead     = 20 // queries of a worker that keeps its connection while a step is done, at most
-	anew      = 4 // of one that connects for each: the server starts a process for it
+	anew      = 4  // of one that connects for each: the server starts a process for it
 )
 
 // TestAnApplicationPoolWorksThroughThreeRotationsWithRetirement runs an application that queries all the time: it reads
