@@ -18,8 +18,8 @@ type NameChanges struct {
 	Unshown int `json:"unshown,omitempty"`
 }
 
-// compareNames returns what becomes of the names of was where is takes its place.
-func compareNames(was, is map[string]secret.Value) NameChanges {
+// CompareNames returns what becomes of the names of was where is takes its place. It is pure.
+func CompareNames(was, is map[string]secret.Value) NameChanges {
 	var n NameChanges
 	for _, name := range slices.Sorted(maps.Keys(is)) {
 		switch old, had := was[name]; {

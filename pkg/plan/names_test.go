@@ -14,7 +14,7 @@ import (
 const pasted = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
 
 func TestWhatComesWhatChangesAndWhatGoesIsToldApart(t *testing.T) {
-	n := compareNames(values("SAME", "1", "NEXT", "1", "GONE", "1", "ALSO", "1", pasted, "1", "no name", "1"), values("SAME", "1", "NEXT", "2", "NEW", "1"))
+	n := CompareNames(values("SAME", "1", "NEXT", "1", "GONE", "1", "ALSO", "1", pasted, "1", "no name", "1"), values("SAME", "1", "NEXT", "2", "NEW", "1"))
 	want := NameChanges{Added: []string{"NEW"}, Changed: []string{"NEXT"}, Removed: []string{"ALSO", "GONE"}, Unshown: 2}
 	if diff := cmp.Diff(want, n); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -24,7 +24,7 @@ func (p *Plan) writeBucket(s State, b Bucket) (target bucket.Bucket, writing boo
 	p.Marks = append(p.Marks, b.marksToHold(s)...)
 	p.Writes = append(p.Writes, Write{
 		Bucket: b.Want, From: current.ID, Held: b.LabelFor(history.Held, b.Want.Version),
-		Past: b.LabelFor(history.Held, current.ID), Names: compareNames(b.Contents[current.ID].Values, b.Want.Values),
+		Past: b.LabelFor(history.Held, current.ID), Names: CompareNames(b.Contents[current.ID].Values, b.Want.Values),
 	})
 	return b.Want, true
 }
